@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Elements of vectors: conversion between double or float and the stored little-endian forms. Portable and exact:
+ * rounding is to nearest even, done on bits; subnormals and -0 are kept. */
+#ifndef BASE_ELEMENT_H
+#define BASE_ELEMENT_H
+
+#include "cel.h"
+
+/* One element to its stored bytes (cel_type_size(type) of them). CEL_EDATA if value is NaN or infinite, overflows the
+ * type, or is not exact for an integer type. */
+int element_store(enum cel_type type, double value, uint8_t *out, struct cel_error *e);
+
+/* count elements from stored bytes to float (exact for every type). */
+void element_widen(enum cel_type type, const uint8_t *in, size_t count, float *out);
+
+float f16_to_f32(uint16_t bits);
+float bf16_to_f32(uint16_t bits);
+uint16_t f64_to_f16(double value);  /* nearest even; overflow gives infinity */
+uint16_t f64_to_bf16(double value); /* the same; from double directly, no double rounding */
+
+#endif

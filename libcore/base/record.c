@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One set of rules for ids, vectors, names and schemas, applied where data enters: a reader of files, a peer, or a
+ * decoder of stored blocks. */
+#include "record.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "element.h"
+#include "error.h"
+
+/* Length of the well-formed UTF-8 sequence at p (Unicode 15, table 3-7), or 0. */
+static size_t utf8_sequence(const uint8_t *p, size_t size)
+{
+	uint8_t lead = p[0];
+	if (lead < 0x80)
+		return 1;
+	size_t length = lead >= 0xc2 && lead <= 0xdf ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+	if (length == 0 || length > size)
+		return 0;
+	for (size_t i = 1; i < length; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) || (lead == 0xf0 && p[1] < 0x90) ||
+	    (lead == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return length;
+}
+
+bool utf8_is_valid(struct slice text)
+{
+	size_t i = 0;
+	while (i < text.size) {
+		size_t length = utf8_sequence(text.data + i, text.size - i);
+		if (length == 0)
+			return false;
+		i += length;
+	}
+	return true;
+}
+
+int record_check_id(struct slice id, struct cel_error *e)
+{
+	if (id.size == 0)
+		return error_set(e, CEL_EDATA, "the id is empty");
+	if (id.size > CEL_ID_MAX)
+		return error_set(e, CEL_EDATA, "the id has %zu bytes, more than %u", id.size, CEL_ID_MAX);
+	for (size_t i = 0; i < id.size;) {
+		size_t length = utf8_sequence(id.data + i, id.size - i);
+		if (length == 0)
+			return error_set(e, CEL_EDATA, "the id is not UTF-8 (byte %zu)", i + 1);
+		bool is_c1 = length == 2 && id.data[i] == 0xc2 && id.data[i + 1] < 0xa0;
+		if ((length == 1 && (id.data[i] < 0x20 || id.data[i] == 0x7f)) || is_c1)
+			return error_set(e, CEL_EDATA, "the id has a control character (byte %zu)", i + 1);
+		i += length;
+	}
+	return 0;
+}
+
+static bool is_name_start(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+int record_check_collection_name(const char *name, struct cel_error *e)
+{
+	size_t length = strlen(name);
+	bool is_good = length >= 1 && length <= CEL_NAME_MAX && is_name_start(name[0]);
+	for (size_t i = 0; is_good && i < length; i++)
+		is_good = is_name_start(name[i]) || strchr("._-", name[i]) != NULL;
+	if (!is_good)
+		return error_set(e, CEL_EUSAGE,
+				 "'%.100s' is no collection name: lower-case letters, digits, '.', '_' and '-', at most %u, "
+				 "beginning with a letter or digit",
+				 name, CEL_NAME_MAX);
+	return 0;
+}
+
+int record_check_vector(const struct cel_schema *schema, struct slice vector, struct cel_error *e)
+{
+	if (vector.size != schema_vector_size(schema))
+		return error_set(e, CEL_EDATA, "the vector has %zu bytes, not %zu", vector.size,
+				 schema_vector_size(schema));
+	size_t element_size = cel_type_size(schema->type);
+	double square_sum = 0;
+	float chunk[256];
+	for (size_t start = 0; start < schema->dim; start += 256) {
+		size_t count = schema->dim - start < 256 ? schema->dim - start : 256;
+		element_widen(schema->type, vector.data + start * element_size, count, chunk);
+		for (size_t i = 0; i < count; i++) {
+			if (!isfinite(chunk[i]))
+				return error_set(e, CEL_EDATA, "element %zu is %s", start + i + 1,
+						 isnan(chunk[i]) ? "NaN" : "infinite");
+			square_sum += (double)chunk[i] * (double)chunk[i];
+		}
+	}
+	if (schema->metric == CEL_COSINE && square_sum == 0)
+		return error_set(e, CEL_EDATA, "the vector is zero, which has no direction (metric cosine)");
+	if (schema->metric == CEL_COSINE && !(square_sum >= 1e-36 && square_sum <= 1e36))
+		return error_set(e, CEL_EDATA, "the norm of the vector, %g, is out of range (1e-18 to 1e18, metric cosine)",
+				 sqrt(square_sum));
+	if (!(square_sum <= 1e37))
+		return error_set(e, CEL_EDATA, "the norm of the vector, %g, is out of range (up to 3e18)", sqrt(square_sum));
+	return 0;
+}
+
+int schema_check(const struct cel_schema *schema, struct cel_error *e)
+{
+	if (schema->dim < 1 || schema->dim > CEL_DIM_MAX)
+		return error_set(e, CEL_EUSAGE, "dimension %u is not in 1..%u", schema->dim, CEL_DIM_MAX);
+	if (schema->type < CEL_F32 || schema->type > CEL_U8)
+		return error_set(e, CEL_EUSAGE, "unknown element type");
+	if (schema->metric < CEL_L2 || schema->metric > CEL_COSINE)
+		return error_set(e, CEL_EUSAGE, "unknown metric");
+	if (memchr(schema->model, '\0', sizeof schema->model) == NULL || !utf8_is_valid(slice_text(schema->model)))
+		return error_set(e, CEL_EUSAGE, "the model name is not UTF-8 of at most 255 bytes");
+	return 0;
+}
+
+bool schema_equal(const struct cel_schema *a, const struct cel_schema *b)
+{
+	return a->dim == b->dim && a->type == b->type && a->metric == b->metric && strcmp(a->model, b->model) == 0;
+}
+
+size_t schema_vector_size(const struct cel_schema *schema)
+{
+	return schema->dim * cel_type_size(schema->type);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The index: an HNSW graph (Malkov and Yashunin, arXiv 1603.09320) over the distinct vectors of one tree, built in
+ * batches against a frozen graph (ParlayANN, arXiv 2305.04359), kept in one mmapped file that carries ids and vectors.
+ * The bytes of the file are a function of (records, parameters, tree CID): not of threads, instruction set or order.
+ *
+ * Distances reported: l2 with its root, 1 - cos, -dot; computed in float by the fixed reduction of simd.h on the
+ * stored elements, so they are the same everywhere; order is (distance, id). */
+#ifndef HNSW_HNSW_H
+#define HNSW_HNSW_H
+
+#include "cel.h"
+#include "cid.h"
+#include "slice.h"
+
+struct hnsw_params {
+	uint32_t M;               /* links a node on upper levels; 2 M on level 0. 4..128 */
+	uint32_t ef_construction; /* beam while building, 8..4096 */
+};
+#define HNSW_M_DEFAULT 16
+#define HNSW_EF_CONSTRUCTION_DEFAULT 200
+
+/* Records in ascending id order; slices borrowed until the next call; 1 an item, 0 the end, negative an error. */
+struct hnsw_input {
+	int (*next)(void *context, struct slice *id, struct slice *vector, struct cel_error *e);
+	void *context;
+	uint64_t count; /* exactly this many items follow */
+};
+
+/* Builds the index of the records and writes it to `path` by way of a temporary name in the same directory (fdatasync,
+ * rename, fsync of the directory). threads >= 1. `progress`, if not NULL, is told done and total now and then and
+ * stops the build with CEL_EBUSY by returning non-zero. */
+int hnsw_build(const struct cel_schema *schema, const struct hnsw_params *params, const struct cid *tree,
+	       struct hnsw_input *input, uint32_t threads, const char *path,
+	       int (*progress)(void *context, uint64_t done, uint64_t total), void *progress_context,
+	       struct cel_error *e);
+
+/* ---- the file */
+struct hnsw_index;
+/* mmap and a check of the header (format, schema, section bounds, header digest): O(1). CEL_ENOTFOUND if there is no
+ * file, CEL_ECORRUPT if it is not a good one, CEL_ECONFIG if its format is another. */
+int hnsw_open(const char *path, struct hnsw_index **out, struct cel_error *e);
+void hnsw_close(struct hnsw_index *index);
+int hnsw_verify(const struct hnsw_index *index, struct cel_error *e); /* the digest over the whole file */
+
+struct hnsw_info {
+	struct cid tree;
+	struct cel_schema schema; /* model empty: it is no part of the index */
+	struct hnsw_params params;
+	uint64_t n_records, n_nodes; /* nodes: distinct vectors */
+	uint64_t file_size;
+	uint8_t digest[SHA256_SIZE]; /* of the file as hnsw_verify computes it */
+};
+void hnsw_info(const struct hnsw_index *index, struct hnsw_info *out);
+
+/* The ef that reached recall@10 >= recall on the held-out records of the build; the largest of the table if none did. */
+uint32_t hnsw_ef_for_recall(const struct hnsw_index *index, double recall);
+
+/* ---- search: one searcher a thread; no allocation after hnsw_searcher_new. */
+struct hnsw_hit {
+	float distance;
+	struct slice id; /* in the mapped file: lives until hnsw_close */
+};
+struct hnsw_searcher;
+int hnsw_searcher_new(const struct hnsw_index *index, uint32_t k_max, uint32_t ef_max, struct hnsw_searcher **out,
+		      struct cel_error *e);
+void hnsw_searcher_free(struct hnsw_searcher *s);
+/* query: the elements of one vector as stored, obeying the record rules. hits has room for k; *n of them are filled:
+ * min(k, records) of them. The vectors of the hits are checked against their digests: CEL_ECORRUPT. */
+int hnsw_search(struct hnsw_searcher *s, struct slice query, uint32_t k, uint32_t ef, struct hnsw_hit *hits, uint32_t *n,
+		struct cel_error *e);
+/* The exact k nearest, by scanning every vector of the file. */
+int hnsw_scan(struct hnsw_searcher *s, struct slice query, uint32_t k, struct hnsw_hit *hits, uint32_t *n,
+	      struct cel_error *e);
+/* Whether a scan is expected to be cheaper than walking the graph with ef. */
+bool hnsw_is_scan_cheaper(const struct hnsw_index *index, uint32_t ef);
+
+/* ---- exact search without an index, over records passed in one at a time */
+struct exact;
+int exact_new(const struct cel_schema *schema, uint32_t k, const uint8_t *queries, size_t n_queries, struct exact **out,
+	      struct cel_error *e);
+void exact_free(struct exact *x);
+int exact_add(struct exact *x, struct slice id, struct slice vector, struct cel_error *e); /* ids ascending; copied */
+/* hits in order (distance, id), ids alive until exact_free. */
+int exact_hits(struct exact *x, size_t query, const struct hnsw_hit **hits, uint32_t *n, struct cel_error *e);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Celestica: a versioned, decentralised vector database. The one installed header.
+ *
+ * Ownership: inputs are borrowed; what a _new, _open or _detach function returns is the caller's until the
+ * matching _free; text and slices inside a returned struct live until the next call on the object that returned
+ * them, or until that object is freed, whichever is first.
+ *
+ * Errors: functions return 0 (or a count, where said) or a negative CEL_E code; the last parameter is a
+ * caller-owned struct cel_error, filled on failure only. The library never prints and never exits.
+ *
+ * Iterators are named _next: 1 an item, 0 the end, negative an error.
+ *
+ * Threads: one cel_store may be used by several threads; every other object by one thread at a time.
+ */
+#ifndef CEL_H
+#define CEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CEL_VERSION "0.1.0"
+
+/* X(name, value, exit status, text). The exit statuses are those of sysexits.h, and frozen. */
+#define CEL_ERRORS(X)                                                        \
+	X(CEL_ENOTFOUND, -1, 1, "not found")                                 \
+	X(CEL_EUSAGE, -64, 64, "wrong usage")                                \
+	X(CEL_EDATA, -65, 65, "bad data")                                    \
+	X(CEL_ENOINPUT, -66, 66, "no such input")                            \
+	X(CEL_EUNAVAILABLE, -69, 69, "unavailable")                          \
+	X(CEL_EINTERNAL, -70, 70, "internal error")                          \
+	X(CEL_ENOMEM, -71, 69, "out of memory")                              \
+	X(CEL_ECORRUPT, -72, 74, "stored data is damaged")                   \
+	X(CEL_ECANTCREAT, -73, 73, "cannot create")                          \
+	X(CEL_EIO, -74, 74, "input/output error")                            \
+	X(CEL_EBUSY, -75, 75, "busy, try again")                             \
+	X(CEL_EPROTOCOL, -76, 76, "protocol error")                          \
+	X(CEL_EPERMISSION, -77, 77, "permission denied")                     \
+	X(CEL_ECONFIG, -78, 78, "wrong configuration")
+
+enum cel_code {
+#define X(name, value, status, text) name = (value),
+	CEL_ERRORS(X)
+#undef X
+};
+
+struct cel_error {
+	int code;           /* a CEL_E code, or 0 */
+	char message[1000]; /* one line, UTF-8, no newline */
+};
+
+const char *cel_error_text(int code);  /* the text of a code, without context */
+int cel_error_exit_status(int code);   /* 0 for 0 */
+
+/* Element types of a vector. The values are local to the API; in stored data types are named by their text. */
+enum cel_type { CEL_F32 = 1, CEL_F16, CEL_BF16, CEL_I8, CEL_U8 };
+/* Metrics. l2: Euclidean, with its root; ip: minus the inner product; cosine: 1 - cos. Smaller is nearer. */
+enum cel_metric { CEL_L2 = 1, CEL_IP, CEL_COSINE };
+
+const char *cel_type_name(enum cel_type type);       /* "f32", ... */
+const char *cel_metric_name(enum cel_metric metric); /* "l2", ... */
+int cel_type_parse(const char *name, enum cel_type *out, struct cel_error *e);
+int cel_metric_parse(const char *name, enum cel_metric *out, struct cel_error *e);
+size_t cel_type_size(enum cel_type type);            /* bytes an element */
+
+#define CEL_DIM_MAX 65535u
+#define CEL_ID_MAX 512u       /* bytes */
+#define CEL_NAME_MAX 63u      /* bytes of a collection's name */
+#define CEL_CID_TEXT_SIZE 60u /* base32 text of a CID with its NUL */
+
+/* What two histories must share to be merged; part of every commit. */
+struct cel_schema {
+	uint32_t dim; /* elements a vector, 1..CEL_DIM_MAX */
+	enum cel_type type;
+	enum cel_metric metric;
+	char model[256]; /* free text, UTF-8, may be empty */
+};
+
+/* ------------------------------------------------------------------------------------------------ stores */
+
+struct cel_store;
+
+/* Makes the directory `path` a new, empty store. CEL_ECANTCREAT if it exists and is not empty. */
+int cel_store_init(const char *path, struct cel_error *e);
+
+/* Which store is meant when none is named: $CEL_STORE, else the nearest ".cel" at or above the working directory.
+ * Writes its path. CEL_ENOINPUT if there is none. */
+int cel_store_find(char *path, size_t size, struct cel_error *e);
+
+struct cel_store_options {
+	bool is_read_only;
+	double lock_wait; /* seconds to wait for another writer; 0 not at all, negative for ever */
+};
+
+/* options may be NULL (read and write, no wait). */
+int cel_store_open(const char *path, const struct cel_store_options *options, struct cel_store **out,
+		   struct cel_error *e);
+void cel_store_free(struct cel_store *store);
+
+/* ------------------------------------------------------------------------------------------- collections */
+
+/* Makes the collection with the genesis commit of the schema. CEL_ECANTCREAT if the name is taken. */
+int cel_collection_create(struct cel_store *store, const char *name, const struct cel_schema *schema,
+			  struct cel_error *e);
+/* Removes the name; commits stay until gc. CEL_ENOINPUT if there is none. */
+int cel_collection_delete(struct cel_store *store, const char *name, struct cel_error *e);
+
+struct cel_revision {
+	char name[CEL_NAME_MAX + 1];     /* the collection, or "" when asked by a rev that is none */
+	char commit[CEL_CID_TEXT_SIZE];
+	char tree[CEL_CID_TEXT_SIZE];    /* the root CID */
+	char parents[2][CEL_CID_TEXT_SIZE];
+	uint32_t n_parents;
+	uint64_t generation;
+	uint64_t time;                   /* Unix seconds */
+	const char *author, *message;    /* UTF-8 */
+	uint64_t records;
+	struct cel_schema schema;
+};
+
+/* A list that is read to its end with cel_list_next. */
+struct cel_list;
+int cel_collection_list(struct cel_store *store, struct cel_list **out, struct cel_error *e); /* by name */
+int cel_history(struct cel_store *store, const char *rev, struct cel_list **out, struct cel_error *e); /* newest first */
+int cel_list_next(struct cel_list *list, const struct cel_revision **out, struct cel_error *e);
+void cel_list_free(struct cel_list *list);
+
+/* One commit. CEL_ENOINPUT if rev names none. */
+int cel_revision_get(struct cel_store *store, const char *rev, struct cel_revision **out, struct cel_error *e);
+void cel_revision_free(struct cel_revision *revision);
+
+struct cel_index_info {
+	bool is_present;
+	uint32_t M, ef_construction;
+	uint64_t nodes;     /* distinct vectors */
+	uint64_t file_size; /* bytes */
+	char digest[65];    /* sha2-256 of the file's content, hexadecimal */
+	const char *path;   /* of the file; valid until the revision it was asked for is freed */
+};
+int cel_index_info(struct cel_store *store, struct cel_revision *revision, struct cel_index_info *out,
+		   struct cel_error *e);
+
+/* ----------------------------------------------------------------------------------------------- records */
+
+struct cel_record {
+	const uint8_t *id;
+	size_t id_size;
+	const uint8_t *vector; /* elements, little-endian: schema.dim of them */
+	size_t vector_size;
+	const char *metadata;  /* canonical JSON object, or NULL */
+	size_t metadata_size;
+	struct cel_schema schema;
+};
+
+/* The record of that id. CEL_ENOTFOUND if there is none, CEL_ENOINPUT if rev names no commit. */
+int cel_record_get(struct cel_store *store, const char *rev, const void *id, size_t id_size, struct cel_record **out,
+		   struct cel_error *e);
+void cel_record_free(struct cel_record *record);
+/* Elements as double, from their stored form. */
+double cel_element(enum cel_type type, const uint8_t *vector, size_t position);
+/* One element as the shortest decimal text that reads back to the same element; returns its length. */
+#define CEL_ELEMENT_TEXT_MAX 32
+size_t cel_element_format(enum cel_type type, const uint8_t *vector, size_t position, char out[CEL_ELEMENT_TEXT_MAX]);
+
+/* ------------------------------------------------------------------------------- input: files of vectors */
+
+enum cel_format { CEL_FORMAT_AUTO, CEL_FORMAT_NPY, CEL_FORMAT_FVECS, CEL_FORMAT_BVECS, CEL_FORMAT_JSONL };
+int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e);
+
+struct cel_source_options {
+	enum cel_format format;
+	const char *ids;       /* file of ids, one a line; NULL: none */
+	bool is_ids_nul;       /* they end with NUL instead */
+	const char *id_prefix; /* ids are this and the row number from 0; NULL: none */
+};
+
+/* ------------------------------------------------------------------------------------------------- build */
+
+enum cel_duplicates { CEL_DUPLICATES_ERROR, CEL_DUPLICATES_FIRST, CEL_DUPLICATES_LAST };
+
+struct cel_build_options {
+	size_t memory;         /* bytes for sorting; 0: 256 MiB */
+	uint32_t threads;      /* 0: all processors */
+	enum cel_duplicates duplicates;
+	bool is_skipping_bad;  /* count bad rows and go on */
+	bool is_without_index;
+	uint32_t M, ef_construction; /* 0: the defaults (16, 200) */
+	const char *author, *message; /* NULL: none */
+	int64_t time;          /* of the commit, Unix seconds; negative: now */
+	/* Told of bad rows that were skipped, one line each; may be NULL. */
+	void (*on_skip)(void *context, const char *message);
+	/* Told what is going on; a non-zero result stops the build (CEL_EBUSY). May be NULL. */
+	int (*on_progress)(void *context, const char *phase, uint64_t done, uint64_t total);
+	void *context;
+};
+
+struct cel_build;
+/* Rows of any number of sources become one commit on the collection: an id that exists is replaced, others are
+ * added. Nothing is visible before cel_build_commit has returned 0. */
+int cel_build_new(struct cel_store *store, const char *collection, const struct cel_build_options *options,
+		  struct cel_build **out, struct cel_error *e);
+void cel_build_free(struct cel_build *build);
+/* Reads the file to its end ("-": standard input). */
+int cel_build_add(struct cel_build *build, const char *path, const struct cel_source_options *source,
+		  struct cel_error *e);
+
+struct cel_build_result {
+	uint64_t rows;     /* good rows read */
+	uint64_t skipped;  /* bad rows left out */
+	uint64_t added, replaced, unchanged;
+	uint64_t records;  /* in the collection now */
+	bool is_committed; /* false: nothing changed, no commit was made */
+	char commit[CEL_CID_TEXT_SIZE], tree[CEL_CID_TEXT_SIZE];
+	double build_seconds, index_seconds;
+};
+/* Makes the commit and moves the collection, then builds the index (the commit stands even if that fails). */
+int cel_build_commit(struct cel_build *build, struct cel_build_result *out, struct cel_error *e);
+
+/* ------------------------------------------------------------------------------------------------- query */
+
+struct cel_hit {
+	const uint8_t *id;
+	size_t id_size;
+	float distance;
+};
+
+struct cel_query_options {
+	uint32_t k;      /* answers a query; 0: 10 */
+	uint32_t ef;     /* beam on the graph, forces it; 0: chosen by recall */
+	double recall;   /* aimed at when ef is 0; 0: 0.95 */
+	bool is_exact;   /* scan */
+	uint32_t threads; /* 0: all processors */
+};
+
+struct cel_query;
+int cel_query_new(struct cel_store *store, const char *rev, const struct cel_query_options *options,
+		  struct cel_query **out, struct cel_error *e);
+void cel_query_free(struct cel_query *query);
+
+struct cel_answer {
+	uint64_t row;        /* of the query, from 0 over all inputs */
+	const uint8_t *id;   /* of the query, or NULL */
+	size_t id_size;
+	const struct cel_hit *hits; /* nearest first; ties in id order */
+	uint32_t n_hits;
+};
+typedef int cel_answer_fn(void *context, const struct cel_answer *answer, struct cel_error *e);
+
+/* Answers every row of the file ("-": standard input) in order, in bounded memory. A non-zero result of `answer`
+ * stops and is returned. */
+int cel_query_file(struct cel_query *query, const char *path, const struct cel_source_options *source,
+		   cel_answer_fn *answer, void *context, struct cel_error *e);
+/* Answers with the neighbours of a stored record, itself left out. CEL_ENOTFOUND if there is no such id. */
+int cel_query_id(struct cel_query *query, const void *id, size_t id_size, cel_answer_fn *answer, void *context,
+		 struct cel_error *e);
+
+/* How the last answers were found: "graph", "scan" (of the index file) or "tree" (no index). */
+const char *cel_query_method(const struct cel_query *query);
+uint32_t cel_query_ef(const struct cel_query *query); /* 0 unless "graph" */
+
+/* --------------------------------------------------------------------------------------------- integrity */
+
+/* Walks the rev's tree and verifies every invariant and every block. CEL_ECORRUPT says what is wrong. */
+int cel_check(struct cel_store *store, const char *rev, uint64_t *records, struct cel_error *e);
+
+/* ------------------------------------------------------------------------------------------ this library */
+
+/* The kernels in use: "scalar", "avx2", "avx512", "neon". CEL_EUNAVAILABLE if CEL_SIMD names one the CPU lacks. */
+int cel_simd_name(const char **out, struct cel_error *e);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* External merge sort of (key, payload) items by key in byte order; items of equal keys keep the order in which they
+ * were added (stable). Memory stays under the limit: full runs go to unlinked temporary files in `directory` and are
+ * merged with a loser tree. Input that already arrives in order costs no extra pass over memory. */
+#ifndef IO_EXTSORT_H
+#define IO_EXTSORT_H
+
+#include "slice.h"
+
+struct cel_error;
+struct extsort;
+
+#define EXTSORT_MEMORY_MIN (1u << 20)
+
+int extsort_new(size_t memory_limit, const char *directory, struct extsort **out, struct cel_error *e);
+void extsort_free(struct extsort *s);
+int extsort_add(struct extsort *s, struct slice key, struct slice payload, struct cel_error *e);
+int extsort_finish(struct extsort *s, struct cel_error *e); /* no more adds */
+/* 1 an item, 0 the end, negative an error. Slices are borrowed until the next call. */
+int extsort_next(struct extsort *s, struct slice *key, struct slice *payload, struct cel_error *e);
+uint64_t extsort_count(const struct extsort *s);
+
+#endif

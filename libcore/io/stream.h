@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sequential input from a file descriptor: io_uring with several reads in flight where the kernel allows it, read(2)
+ * otherwise or after any refusal (set-up, registration, the first read). CEL_IO=uring forces the ring (no fallback: an
+ * error says what was refused), CEL_IO=read forces read(2). */
+#ifndef IO_STREAM_H
+#define IO_STREAM_H
+
+#include "slice.h"
+
+struct cel_error;
+struct stream;
+
+/* Takes over fd (closed by stream_free unless it is 0). name stands in messages. */
+int stream_open_fd(int fd, const char *name, struct stream **out, struct cel_error *e);
+/* "-" is standard input. CEL_ENOINPUT if it cannot be opened. */
+int stream_open(const char *path, struct stream **out, struct cel_error *e);
+void stream_free(struct stream *s);
+
+const char *stream_name(const struct stream *s);
+uint64_t stream_offset(const struct stream *s); /* bytes consumed */
+
+/* At least `wanted` unconsumed bytes as one contiguous slice, fewer only at the end of the input; more if more are at
+ * hand. Borrowed until the next call on s. CEL_EIO, CEL_ENOMEM. `wanted` must be bounded by the caller. */
+int stream_peek(struct stream *s, size_t wanted, struct slice *out, struct cel_error *e);
+void stream_consume(struct stream *s, size_t count); /* at most what the last peek returned */
+
+#endif
