@@ -4,6 +4,7 @@
 #ifndef IO_FAULT_H
 #define IO_FAULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,8 +19,15 @@ int io_fdatasync(int fd);
 int io_fsync(int fd);
 int io_rename(const char *from, const char *to);
 
-/* Tests: the nth call (1 = the next) of op fails with errno_value; errno_value 0 on reads and writes means "transfer
- * one byte only". nth 0 turns it off. Also set by the environment: CEL_FAULT=op:nth:errno (e.g. write:3:28). */
+/* Tests: the nth call (1 = the next) of op fails with errno_value and later ones succeed again; errno_value 0 on reads
+ * and writes means "transfer one byte only", elsewhere EIO. nth 0 turns it off. Also set by the environment:
+ * CEL_FAULT=op:nth:errno (e.g. write:3:28), several with commas between; op is open, read, write, sync, rename or
+ * uring. A CEL_FAULT that cannot be read fails every io_open with EINVAL, so that no test passes by a typing slip. */
 void io_fault_set(enum io_op op, uint64_t nth, int errno_value);
+/* Calls of op since io_fault_set armed it; lets a test stop when the fault was never reached. */
+uint64_t io_fault_count(enum io_op op);
+/* Counts one call of op. True if it is the one to fail, errno_value then says how. For operations that are no system
+ * call of their own (IO_URING: set-up, registration, then each read of the ring). */
+bool io_fault_hit(enum io_op op, int *errno_value);
 
 #endif
