@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The part of DAG-CBOR that stored blocks use: unsigned integers, byte and text strings, arrays, null and links
  * (tag 42). The writer is canonical; the reader refuses whatever is not, with sizes checked against what is left of the
- * input before anything is believed. */
+ * input before anything is believed.
+ *
+ * The reader gives one item at a time and never descends by itself: how deep a block may nest is for its decoder to
+ * say, and a decoder of a fixed format goes no deeper than that format (a node 3 arrays, a commit 2). */
 #ifndef BASE_CBOR_H
 #define BASE_CBOR_H
 
@@ -9,21 +12,21 @@
 #include "cid.h"
 
 #define CBOR_BLOCK_MAX (1u << 20) /* bytes of a block */
-#define CBOR_DEPTH_MAX 16
 
+/* After a failure the buffer is as it was. */
 int cbor_put_uint(struct buf *b, uint64_t value, struct cel_error *e);
 int cbor_put_bytes(struct buf *b, struct slice bytes, struct cel_error *e);
-int cbor_put_text(struct buf *b, struct slice text, struct cel_error *e);
+int cbor_put_text(struct buf *b, struct slice text, struct cel_error *e); /* text must be UTF-8 */
 int cbor_put_array(struct buf *b, uint64_t count, struct cel_error *e); /* count items follow */
 int cbor_put_null(struct buf *b, struct cel_error *e);
 int cbor_put_link(struct buf *b, const struct cid *cid, struct cel_error *e);
 
 struct cbor_reader {
 	const uint8_t *start, *p, *end;
-	uint32_t depth;
 };
 
-/* CEL_ECORRUPT from all of these, with the offset, if the next item is not of that kind or not canonical. */
+/* CEL_ECORRUPT from all of these, with the offset, if the next item is not of that kind or not canonical; the reader
+ * then stands where it stood. Slices point into the block. */
 int cbor_reader_init(struct cbor_reader *r, struct slice block, struct cel_error *e); /* refuses over CBOR_BLOCK_MAX */
 int cbor_get_uint(struct cbor_reader *r, uint64_t *out, struct cel_error *e);
 int cbor_get_bytes(struct cbor_reader *r, struct slice *out, struct cel_error *e);
