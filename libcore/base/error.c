@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
 const char *cel_error_text(int code)
 {
 	switch (code) {
@@ -38,19 +40,39 @@ int cel_error_exit_status(int code)
 	}
 }
 
-/* A message is one line whatever ids and file names stand in it. */
-static void make_one_line(char *text)
+/* A message is one line of UTF-8 whatever ids and file names stand in it, and also where it was cut. */
+static void clean_message(struct cel_error *e)
 {
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	uint8_t *p = (uint8_t *)e->message;
+	size_t left = strlen(e->message);
+	bool was_cut = left == sizeof e->message - 1;
+	while (left > 0) {
+		size_t length = utf8_sequence(p, left);
+		if (length == 0 && was_cut && left < 4) {
+			*p = '\0';
+			return;
+		}
+		if (length == 0 || utf8_is_control(p, length)) {
+			length = length == 0 ? 1 : length;
+			memset(p, '?', length);
+		}
+		p += length;
+		left -= length;
+	}
 }
 
-static void format_message(struct cel_error *e, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0))) format_message(struct cel_error *e, const char *format, va_list args)
 {
 	if (vsnprintf(e->message, sizeof e->message, format, args) < 0)
 		e->message[0] = '\0';
-	make_one_line(e->message);
+	clean_message(e);
+}
+
+static void append_message(struct cel_error *e, const char *text)
+{
+	size_t used = strlen(e->message);
+	snprintf(e->message + used, sizeof e->message - used, ": %s", text);
+	clean_message(e);
 }
 
 int error_set(struct cel_error *e, int code, const char *format, ...)
@@ -78,10 +100,10 @@ int error_set_errno(struct cel_error *e, int code, int errno_value, const char *
 		e->code = code;
 		format_message(e, format, args);
 		va_end(args);
-		size_t used = strlen(e->message);
 		char text[128];
-		snprintf(e->message + used, sizeof e->message - used, ": %s",
-			 strerror_r(errno_value, text, sizeof text));
+		append_message(e, errno_value == ENOSPC   ? "no space left on the device"
+				  : errno_value == EDQUOT ? "no space left (disk quota exceeded)"
+							  : strerror_r(errno_value, text, sizeof text));
 	}
 	return code;
 }
@@ -96,8 +118,7 @@ int error_context(struct cel_error *e, const char *format, ...)
 	va_start(args, format);
 	format_message(e, format, args);
 	va_end(args);
-	size_t used = strlen(e->message);
-	snprintf(e->message + used, sizeof e->message - used, ": %s", inner);
+	append_message(e, inner);
 	return e->code;
 }
 

@@ -8,24 +8,7 @@
 
 #include "element.h"
 #include "error.h"
-
-/* Length of the well-formed UTF-8 sequence at p (Unicode 15, table 3-7), or 0. */
-static size_t utf8_sequence(const uint8_t *p, size_t size)
-{
-	uint8_t lead = p[0];
-	if (lead < 0x80)
-		return 1;
-	size_t length = lead >= 0xc2 && lead <= 0xdf ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-	if (length == 0 || length > size)
-		return 0;
-	for (size_t i = 1; i < length; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) || (lead == 0xf0 && p[1] < 0x90) ||
-	    (lead == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return length;
-}
+#include "utf8.h"
 
 bool utf8_is_valid(struct slice text)
 {
@@ -49,8 +32,7 @@ int record_check_id(struct slice id, struct cel_error *e)
 		size_t length = utf8_sequence(id.data + i, id.size - i);
 		if (length == 0)
 			return error_set(e, CEL_EDATA, "the id is not UTF-8 (byte %zu)", i + 1);
-		bool is_c1 = length == 2 && id.data[i] == 0xc2 && id.data[i + 1] < 0xa0;
-		if ((length == 1 && (id.data[i] < 0x20 || id.data[i] == 0x7f)) || is_c1)
+		if (utf8_is_control(id.data + i, length))
 			return error_set(e, CEL_EDATA, "the id has a control character (byte %zu)", i + 1);
 		i += length;
 	}
