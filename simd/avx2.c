@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AVX2 with F16C.
+ *
+ * Float: the 32 lanes are four registers. A tail fills whole registers first; what is left of f32 is a vmaskmov, and of
+ * 16-bit elements a copy to zeroed memory: neither reads beyond the end, and zeros are harmless (see kernel.h).
+ * One-to-many kernels take two rows at a time, since one row's additions wait for each other.
+ *
+ *     lanes: s0 = 0..7, s1 = 8..15, s2 = 16..23, s3 = 24..31     s0 + s2, s1 + s3 -> 16, their sum -> 8, -> 4, -> 2, -> 1
+ *
+ * Integers: vpmaddubsw saturates at 16 bits, so it is used only where it cannot: u8 * i8 with the u8 factor split into
+ * x & 0x7f (2 * 127 * 128 = 32512) and x & 0x80 (-2 * 128 * 128 = -32768, which just fits). The others take even and odd
+ * bytes apart as 16 bits each and use vpmaddwd. A tail is the last 32 bytes read again with the old ones cleared, or a
+ * copy if there are fewer. Bits are counted by looking nibbles up. */
+#include <immintrin.h>
+
+#include "kernel.h"
+
+/* ---- float */
+
+SIMD_INLINE __m256 widen(__m128i half, enum simd_element type)
+{
+	if (type == SIMD_F16)
+		return _mm256_cvtph_ps(half);
+	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+
+SIMD_INLINE __m256 load8(const uint8_t *p, enum simd_element type)
+{
+	if (type == SIMD_F32)
+		return _mm256_loadu_ps((const float *)(const void *)p);
+	return widen(_mm_loadu_si128((const __m128i_u *)(const void *)p), type);
+}
+
+/* The first count < 8 elements, then zeros. */
+SIMD_INLINE __m256 load_some(const uint8_t *p, size_t count, enum simd_element type)
+{
+	if (type == SIMD_F32) {
+		const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+		__m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), index);
+		return _mm256_maskload_ps((const float *)(const void *)p, mask);
+	}
+	uint64_t word[2] = {0, 0}; /* 4, 2 and 1 elements: no call of memcpy */
+	uint8_t *to = (uint8_t *)word;
+	if ((count & 4) != 0)
+		memcpy(to, p, 8);
+	if ((count & 2) != 0)
+		memcpy(to + 2 * (count & 4), p + 2 * (count & 4), 4);
+	if ((count & 1) != 0)
+		memcpy(to + 2 * (count & 6), p + 2 * (count & 6), 2);
+	return widen(_mm_set_epi64x((long long)word[1], (long long)word[0]), type);
+}
+
+SIMD_INLINE __m256 add_term(__m256 s, __m256 x, __m256 y, enum simd_term term)
+{
+	if (term == SIMD_DOT)
+		return _mm256_add_ps(s, _mm256_mul_ps(x, y));
+	__m256 d = _mm256_sub_ps(x, y);
+	return _mm256_add_ps(s, _mm256_mul_ps(d, d));
+}
+
+SIMD_INLINE float fold(const __m256 s[4], enum simd_term term)
+{
+	__m256 t = _mm256_add_ps(_mm256_add_ps(s[0], s[2]), _mm256_add_ps(s[1], s[3]));
+	__m128 u = _mm_add_ps(_mm256_castps256_ps128(t), _mm256_extractf128_ps(t, 1));
+	u = _mm_add_ps(u, _mm_movehl_ps(u, u));
+	u = _mm_add_ss(u, _mm_movehdup_ps(u));
+	float result = _mm_cvtss_f32(u);
+	return term == SIMD_DOT ? dot_result(result) : result;
+}
+
+/* q against `rows` (1 or 2) rows at once. */
+SIMD_INLINE void sum_rows(const uint8_t *q, const uint8_t *const row[], int rows, size_t n, float *out,
+			  enum simd_element type, enum simd_term term)
+{
+	size_t size = type == SIMD_F32 ? 4 : 2;
+	__m256 s[2][4];
+	for (int r = 0; r < rows; r++)
+		s[r][0] = s[r][1] = s[r][2] = s[r][3] = _mm256_setzero_ps();
+	size_t i = 0;
+	for (; i + 32 <= n; i += 32) {
+#pragma GCC unroll 4
+		for (size_t g = 0; g < 4; g++) {
+			size_t at = (i + 8 * g) * size;
+			__m256 x = load8(q + at, type);
+#pragma GCC unroll 2
+			for (int r = 0; r < rows; r++)
+				s[r][g] = add_term(s[r][g], x, load8(row[r] + at, type), term);
+		}
+	}
+#pragma GCC unroll 4
+	for (size_t g = 0; g < 4; g++) {
+		size_t from = i + 8 * g;
+		if (from >= n)
+			break;
+		bool is_whole = from + 8 <= n;
+		__m256 x = is_whole ? load8(q + from * size, type) : load_some(q + from * size, n - from, type);
+#pragma GCC unroll 2
+		for (int r = 0; r < rows; r++) {
+			const uint8_t *p = row[r] + from * size;
+			__m256 y = is_whole ? load8(p, type) : load_some(p, n - from, type);
+			s[r][g] = add_term(s[r][g], x, y, term);
+		}
+	}
+#pragma GCC unroll 2
+	for (int r = 0; r < rows; r++)
+		out[r] = fold(s[r], term);
+}
+
+SIMD_INLINE float sum(const void *a, const void *b, size_t n, enum simd_element type, enum simd_term term)
+{
+	const uint8_t *row = b;
+	float out;
+	sum_rows(a, &row, 1, n, &out, type, term);
+	return out;
+}
+
+SIMD_INLINE void sum_many(const float *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
+			  size_t count, size_t n, float *out, enum simd_term term)
+{
+	many_prefetch(base, stride, ordinals, count, 0, SIMD_AHEAD, 4 * n);
+	size_t i = 0;
+	for (; i + 2 <= count; i += 2) {
+		many_prefetch(base, stride, ordinals, count, i + SIMD_AHEAD, i + SIMD_AHEAD + 2, 4 * n);
+		const uint8_t *row[2] = {many_row(base, stride, ordinals[i]), many_row(base, stride, ordinals[i + 1])};
+		sum_rows((const uint8_t *)query, row, 2, n, out + i, SIMD_F32, term);
+	}
+	if (i < count)
+		out[i] = sum(query, many_row(base, stride, ordinals[i]), n, SIMD_F32, term);
+}
+
+static float l2sq_f32_avx2(const float *a, const float *b, size_t n)
+{
+	return sum(a, b, n, SIMD_F32, SIMD_L2SQ);
+}
+
+static float dot_f32_avx2(const float *a, const float *b, size_t n)
+{
+	return sum(a, b, n, SIMD_F32, SIMD_DOT);
+}
+
+static float l2sq_f16_avx2(const uint16_t *a, const uint16_t *b, size_t n)
+{
+	return sum(a, b, n, SIMD_F16, SIMD_L2SQ);
+}
+
+static float dot_f16_avx2(const uint16_t *a, const uint16_t *b, size_t n)
+{
+	return sum(a, b, n, SIMD_F16, SIMD_DOT);
+}
+
+static float l2sq_bf16_avx2(const uint16_t *a, const uint16_t *b, size_t n)
+{
+	return sum(a, b, n, SIMD_BF16, SIMD_L2SQ);
+}
+
+static float dot_bf16_avx2(const uint16_t *a, const uint16_t *b, size_t n)
+{
+	return sum(a, b, n, SIMD_BF16, SIMD_DOT);
+}
+
+static void l2sq_f32_many_avx2(const float *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
+			       size_t count, size_t n, float *out)
+{
+	sum_many(query, base, stride, ordinals, count, n, out, SIMD_L2SQ);
+}
+
+static void dot_f32_many_avx2(const float *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
+			      size_t count, size_t n, float *out)
+{
+	sum_many(query, base, stride, ordinals, count, n, out, SIMD_DOT);
+}
+
+/* ---- bytes */
+
+SIMD_INLINE __m256i load32(const uint8_t *p)
+{
+	return _mm256_loadu_si256((const __m256i_u *)(const void *)p);
+}
+
+/* Elements from..n of n, fewer than 32, among zeros; the order does not matter to integer sums. */
+SIMD_INLINE __m256i load_tail(const uint8_t *p, size_t from, size_t n)
+{
+	static const uint8_t KEEP[64] = {[32] = 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+					 255,        255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+					 255,        255, 255, 255, 255, 255, 255, 255, 255, 255};
+	if (n >= 32)
+		return _mm256_and_si256(load32(p + n - 32), load32(KEEP + (n - from)));
+	uint8_t copy[32] = {0};
+	memcpy(copy, p + from, n - from);
+	return load32(copy);
+}
+
+enum op { L2SQ_I8, L2SQ_U8, DOT_I8, DOT_U8, DOT_U8_I8 };
+
+SIMD_INLINE __m256i even(__m256i v, bool is_signed)
+{
+	if (is_signed)
+		return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8);
+	return _mm256_and_si256(v, _mm256_set1_epi16(0xff));
+}
+
+SIMD_INLINE __m256i odd(__m256i v, bool is_signed)
+{
+	return is_signed ? _mm256_srai_epi16(v, 8) : _mm256_srli_epi16(v, 8);
+}
+
+/* Adds 32 elements to two sums. */
+SIMD_INLINE void step(__m256i s[2], __m256i a, __m256i b, enum op op)
+{
+	bool is_signed = op == DOT_I8;
+	__m256i x, y;
+	switch (op) {
+	case L2SQ_I8:
+		a = _mm256_sub_epi8(_mm256_max_epi8(a, b), _mm256_min_epi8(a, b)); /* fits unsigned */
+		b = a;
+		break;
+	case L2SQ_U8:
+		a = _mm256_sub_epi8(_mm256_max_epu8(a, b), _mm256_min_epu8(a, b));
+		b = a;
+		break;
+	default:
+		break;
+	}
+	if (op == DOT_U8_I8) {
+		const __m256i ones = _mm256_set1_epi16(1);
+		x = _mm256_maddubs_epi16(_mm256_and_si256(a, _mm256_set1_epi8(0x7f)), b);
+		y = _mm256_maddubs_epi16(_mm256_and_si256(a, _mm256_set1_epi8((char)-128)), b);
+		s[0] = _mm256_add_epi32(s[0], _mm256_madd_epi16(x, ones));
+		s[1] = _mm256_add_epi32(s[1], _mm256_madd_epi16(y, ones));
+		return;
+	}
+	x = _mm256_madd_epi16(even(a, is_signed), even(b, is_signed));
+	y = _mm256_madd_epi16(odd(a, is_signed), odd(b, is_signed));
+	s[0] = _mm256_add_epi32(s[0], x);
+	s[1] = _mm256_add_epi32(s[1], y);
+}
+
+SIMD_INLINE uint32_t byte_sum(const void *pa, const void *pb, size_t n, enum op op)
+{
+	const uint8_t *a = pa;
+	const uint8_t *b = pb;
+	__m256i s[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+	size_t i = 0;
+	for (; i + 32 <= n; i += 32)
+		step(s, load32(a + i), load32(b + i), op);
+	if (i < n)
+		step(s, load_tail(a, i, n), load_tail(b, i, n), op);
+	__m256i t = _mm256_add_epi32(s[0], s[1]);
+	__m128i u = _mm_add_epi32(_mm256_castsi256_si128(t), _mm256_extracti128_si256(t, 1));
+	u = _mm_add_epi32(u, _mm_shuffle_epi32(u, 0x4e));
+	u = _mm_add_epi32(u, _mm_shuffle_epi32(u, 0xb1));
+	return (uint32_t)_mm_cvtsi128_si32(u);
+}
+
+static uint32_t l2sq_i8_avx2(const int8_t *a, const int8_t *b, size_t n)
+{
+	return byte_sum(a, b, n, L2SQ_I8);
+}
+
+static int32_t dot_i8_avx2(const int8_t *a, const int8_t *b, size_t n)
+{
+	return (int32_t)byte_sum(a, b, n, DOT_I8);
+}
+
+static uint32_t l2sq_u8_avx2(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	return byte_sum(a, b, n, L2SQ_U8);
+}
+
+static uint32_t dot_u8_avx2(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	return byte_sum(a, b, n, DOT_U8);
+}
+
+static int32_t dot_u8_i8_avx2(const uint8_t *a, const int8_t *b, size_t n)
+{
+	return (int32_t)byte_sum(a, b, n, DOT_U8_I8);
+}
+
+static int32_t dot_i8_u8_avx2(const int8_t *query, const uint8_t *row, size_t n)
+{
+	return dot_u8_i8_avx2(row, query, n);
+}
+
+SIMD_MANY(l2sq_u8_many_avx2, l2sq_u8_avx2, uint8_t, uint8_t, uint32_t)
+SIMD_MANY(dot_u8_i8_many_avx2, dot_i8_u8_avx2, int8_t, uint8_t, int32_t)
+
+/* ---- bits */
+
+/* Bits of each 8 bytes. */
+SIMD_INLINE __m256i popcount(__m256i v)
+{
+	const __m256i bits = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, /* twice */
+					      0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+	const __m256i nibble = _mm256_set1_epi8(0x0f);
+	__m256i low = _mm256_shuffle_epi8(bits, _mm256_and_si256(v, nibble));
+	__m256i high = _mm256_shuffle_epi8(bits, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
+	return _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256());
+}
+
+SIMD_INLINE uint32_t total64(__m256i s)
+{
+	__m128i t = _mm_add_epi64(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+	return (uint32_t)_mm_cvtsi128_si32(_mm_add_epi64(t, _mm_unpackhi_epi64(t, t)));
+}
+
+static uint32_t hamming_b1_avx2(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	__m256i s = _mm256_setzero_si256();
+	size_t i = 0;
+	for (; i + 32 <= n; i += 32)
+		s = _mm256_add_epi64(s, popcount(_mm256_xor_si256(load32(a + i), load32(b + i))));
+	if (i < n)
+		s = _mm256_add_epi64(s, popcount(_mm256_xor_si256(load_tail(a, i, n), load_tail(b, i, n))));
+	return total64(s);
+}
+
+static void jaccard_b1_avx2(const uint8_t *a, const uint8_t *b, size_t n, uint32_t *both, uint32_t *either)
+{
+	__m256i s_both = _mm256_setzero_si256();
+	__m256i s_either = _mm256_setzero_si256();
+	for (size_t i = 0; i < n; i += 32) {
+		__m256i x = i + 32 <= n ? load32(a + i) : load_tail(a, i, n);
+		__m256i y = i + 32 <= n ? load32(b + i) : load_tail(b, i, n);
+		s_both = _mm256_add_epi64(s_both, popcount(_mm256_and_si256(x, y)));
+		s_either = _mm256_add_epi64(s_either, popcount(_mm256_or_si256(x, y)));
+	}
+	*both = total64(s_both);
+	*either = total64(s_either);
+}
+
+SIMD_MANY(hamming_b1_many_avx2, hamming_b1_avx2, uint8_t, uint8_t, uint32_t)
+
+void simd_fill_avx2(struct simd_kernels *table)
+{
+	*table = (struct simd_kernels){
+		.name = "avx2",
+		.l2sq_f32 = l2sq_f32_avx2,
+		.dot_f32 = dot_f32_avx2,
+		.l2sq_f16 = l2sq_f16_avx2,
+		.dot_f16 = dot_f16_avx2,
+		.l2sq_bf16 = l2sq_bf16_avx2,
+		.dot_bf16 = dot_bf16_avx2,
+		.l2sq_i8 = l2sq_i8_avx2,
+		.dot_i8 = dot_i8_avx2,
+		.l2sq_u8 = l2sq_u8_avx2,
+		.dot_u8 = dot_u8_avx2,
+		.dot_u8_i8 = dot_u8_i8_avx2,
+		.hamming_b1 = hamming_b1_avx2,
+		.jaccard_b1 = jaccard_b1_avx2,
+		.l2sq_f32_many = l2sq_f32_many_avx2,
+		.dot_f32_many = dot_f32_many_avx2,
+		.l2sq_u8_many = l2sq_u8_many_avx2,
+		.dot_u8_i8_many = dot_u8_i8_many_avx2,
+		.hamming_b1_many = hamming_b1_many_avx2,
+	};
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of simd/: which parts make up a table, and what one-to-many kernels share.
+ *
+ * Padding with zeros is harmless, also to the bits of float kernels: a missing tail term may be added as +0.0. For x +
+ * (+0.0) differs from x only if x is -0.0, and no lane ever is: it starts at +0.0, and a sum rounded to nearest is -0.0
+ * only if both operands are (x + -x is +0.0, and sums never underflow). The same holds for the halving of the lanes.
+ *
+ * A dot product whose terms overflow to both infinities is NaN. Processors make different ones, so kernels return
+ * dot_result(), one NaN for all. (l2sq has no NaN: its terms are never negative.) */
+#ifndef SIMD_KERNEL_H
+#define SIMD_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "simd.h"
+
+#define SIMD_INLINE static inline __attribute__((always_inline))
+
+/* What select.c asks the processor and the operating system about. */
+enum simd_feature {
+	SIMD_AVX2 = 1 << 0,             /* and F16C */
+	SIMD_AVX512 = 1 << 1,           /* F, BW, DQ and VL */
+	SIMD_AVX512_VNNI = 1 << 2,
+	SIMD_AVX512_VPOPCNTDQ = 1 << 3,
+	SIMD_NEON = 1 << 4,
+	SIMD_NEON_DOTPROD = 1 << 5,
+	SIMD_FEATURES = 6,
+};
+
+/* Each fills in the kernels that it has; the first of a table has all of them, name included. */
+void simd_fill_scalar(struct simd_kernels *table);
+void simd_fill_avx2(struct simd_kernels *table);
+void simd_fill_avx512(struct simd_kernels *table);
+void simd_fill_avx512vnni(struct simd_kernels *table);
+void simd_fill_avx512popcnt(struct simd_kernels *table);
+void simd_fill_neon(struct simd_kernels *table);
+void simd_fill_neondot(struct simd_kernels *table);
+
+/* select.c, with the features as an argument so that tests can try every subset of them. */
+uint32_t simd_detect(void);
+bool simd_table(uint32_t features, const char *name, struct simd_kernels *out);
+const char *simd_best(uint32_t features);
+
+/* What the always-inlined bodies are specialised by. */
+enum simd_element { SIMD_F32, SIMD_F16, SIMD_BF16 };
+enum simd_term { SIMD_L2SQ, SIMD_DOT };
+
+SIMD_INLINE float dot_result(float sum)
+{
+	return sum == sum ? sum : __builtin_nanf("");
+}
+
+/* Rows ahead, and cache lines of each: the hardware follows a row once a few lines of it have been asked for. Measured
+ * with simd/test/bench.c on rows spread over more memory than the caches hold. */
+#define SIMD_AHEAD 4
+#define SIMD_AHEAD_LINES 16
+
+SIMD_INLINE const uint8_t *many_row(const uint8_t *base, size_t stride, uint32_t ordinal)
+{
+	return base + (size_t)ordinal * stride;
+}
+
+/* Asks for rows from..to of those that exist. */
+SIMD_INLINE void many_prefetch(const uint8_t *base, size_t stride, const uint32_t *ordinals, size_t count, size_t from,
+			       size_t to, size_t row_bytes)
+{
+	size_t limit = row_bytes < 64 * SIMD_AHEAD_LINES ? row_bytes : 64 * SIMD_AHEAD_LINES;
+	for (size_t i = from; i < to && i < count; i++) {
+		const uint8_t *row = many_row(base, stride, ordinals[i]);
+		for (size_t at = 0; at < limit; at += 64)
+			__builtin_prefetch(row + at);
+	}
+}
+
+/* A one-to-many kernel that takes the rows one by one; kernel(query, row, n). */
+#define SIMD_MANY(name, kernel, query_type, row_type, out_type)                                                        \
+	static void name(const query_type *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,       \
+			 size_t count, size_t n, out_type *out)                                                        \
+	{                                                                                                              \
+		many_prefetch(base, stride, ordinals, count, 0, SIMD_AHEAD, n * sizeof(row_type));                     \
+		for (size_t i = 0; i < count; i++) {                                                                   \
+			many_prefetch(base, stride, ordinals, count, i + SIMD_AHEAD, i + SIMD_AHEAD + 1,               \
+				      n * sizeof(row_type));                                                           \
+			const uint8_t *row = many_row(base, stride, ordinals[i]);                                      \
+			out[i] = kernel(query, (const row_type *)(const void *)row, n);                                \
+		}                                                                                                      \
+	}
+
+#endif
