@@ -11,6 +11,7 @@
 
 #define PROLLY_W 24
 #define PROLLY_INLINE_MAX 256u
+#define PROLLY_VALUE_MAX (1u << 20) /* bytes of a value: a raw block */
 
 struct prolly_value {
 	bool is_link;
@@ -28,7 +29,9 @@ struct prolly_entry {
 struct prolly_builder;
 int prolly_builder_new(struct store_batch *batch, struct prolly_builder **out, struct cel_error *e);
 void prolly_builder_free(struct prolly_builder *b);
-/* Values given as bytes over the inline limit are put as raw blocks; a link is kept as it is (it must be in the store). */
+/* Values given as bytes over the inline limit are put as raw blocks; a link is kept as it is (it must be in the store, and
+ * over the limit). CEL_EDATA for an id that is none or does not come after the one before it, for a missing vector and
+ * for a value over PROLLY_VALUE_MAX. After a failure the builder can only be freed. */
 int prolly_builder_add(struct prolly_builder *b, const struct prolly_entry *entry, struct cel_error *e);
 int prolly_builder_finish(struct prolly_builder *b, struct cid *root, uint64_t *count, struct cel_error *e);
 

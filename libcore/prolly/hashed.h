@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For tests: trees whose boundaries follow another hash than the format's, as hostile ids would make them. */
+#ifndef PROLLY_HASHED_H
+#define PROLLY_HASHED_H
+
+#include "chunker.h"
+
+int prolly_builder_new_hashed(struct store_batch *batch, chunk_hash_fn *hash, struct prolly_builder **out,
+			      struct cel_error *e);
+int prolly_check_hashed(struct store_read *read, const struct cid *root, chunk_hash_fn *hash,
+			int (*visit)(void *context, const struct prolly_entry *entry, struct cel_error *e), void *context,
+			struct cel_error *e);
+
+#endif
