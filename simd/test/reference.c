@@ -183,6 +183,36 @@ static void test_integers(void **unused)
 	}
 }
 
+/* The same bits on every processor and from every compiler: a digest (FNV-1a) of results on fixed vectors. */
+static void test_golden(void **unused)
+{
+	(void)unused;
+	static float a[1000], b[1000];
+	static uint16_t c[1000], d[1000];
+	uint64_t fixed = 1, digest = 0xcbf29ce484222325u;
+	for (size_t n = 0; n <= 1000; n += 1 + n / 40) {
+		float result[4];
+		enum sample_kind kind = (enum sample_kind)(n % N_KINDS);
+		sample_f32(a, n, kind, &fixed);
+		sample_f32(b, n, kind, &fixed);
+		result[0] = scalar.l2sq_f32(a, b, n);
+		result[1] = scalar.dot_f32(a, b, n);
+		sample_f16(c, n, kind, &fixed);
+		sample_f16(d, n, kind, &fixed);
+		result[2] = scalar.l2sq_f16(c, d, n);
+		sample_bf16(c, n, kind, &fixed);
+		sample_bf16(d, n, kind, &fixed);
+		result[3] = scalar.dot_bf16(c, d, n);
+		for (size_t i = 0; i < 4; i++) {
+			uint32_t bits;
+			memcpy(&bits, &result[i], sizeof bits);
+			digest = (digest ^ bits) * 0x100000001b3u;
+		}
+	}
+	if (digest != 0x49c250bbfdbcd03bu)
+		fail_msg("digest %#llx", (unsigned long long)digest);
+}
+
 /* The bound must be tight enough to see one term go missing, and the sums must see a sign. */
 static void test_judge_can_say_no(void **unused)
 {
@@ -204,7 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_floats),   cmocka_unit_test(test_widening),
 		cmocka_unit_test(test_order),    cmocka_unit_test(test_integers),
-		cmocka_unit_test(test_judge_can_say_no),
+		cmocka_unit_test(test_golden),   cmocka_unit_test(test_judge_can_say_no),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

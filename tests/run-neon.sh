@@ -1,0 +1,171 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds the tree for AArch64 and runs what depends on the processor under qemu: the unit tests of simd, base and hnsw, the
+# choice of kernels on processors without and with the dot product, and an index that must be the same bytes as the native
+# one. Prints TAP.
+#
+#     tests/run-neon.sh [BUILD]      BUILD: where to work, default build/neon in the tree
+#     NATIVE=DIR                     a finished native build to compare with; without one that comparison is skipped
+#
+# The arm64 libraries come from the machine's own Debian mirror, fetched with an apt whose state lies in BUILD: neither root
+# nor `dpkg --add-architecture` is needed, nothing outside BUILD changes, and a second run fetches nothing.
+set -eu
+
+srcdir=$(cd "$(dirname "$0")/.." && pwd)
+build=${1:-$srcdir/build/neon}
+mkdir -p "$build"
+build=$(cd "$build" && pwd)
+sysroot=$build/sysroot
+libdir=$sysroot/usr/lib/aarch64-linux-gnu
+triple=aarch64-linux-gnu
+qemu="qemu-aarch64-static -L /usr/$triple"
+packages="libcmocka-dev libcmocka0 liblmdb-dev liblmdb0 libsleef-dev libsleef3 libssl-dev libssl3 liburing-dev liburing2"
+jobs=${JOBS:-$(nproc)}
+count=0
+failed=0
+
+# result STATUS NAME [LOG]: one line of TAP; the end of the log as comments if it failed.
+result() {
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+		return
+	fi
+	failed=$((failed + 1))
+	echo "not ok $count - $2"
+	[ -z "${3-}" ] || tail -n 25 "$3" | sed 's/^/# /'
+}
+
+skip() {
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+
+finish() {
+	echo "1..$count"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+# What an apt of its own needs to know: the machine's way to reach the mirror (Acquire), but none of its hooks.
+write_apt_config() {
+	apt=$build/apt
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+	: >"$apt/status"
+	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	sources=$(apt-get indextargets --format "deb [signed-by=$keyring] \$(REPO_URI) \$(RELEASE) \$(COMPONENT)" \
+		'Created-By: Packages' 'Origin: Debian' 'Component: main')
+	[ -n "$sources" ] || sources="deb [signed-by=$keyring] http://deb.debian.org/debian bookworm main"
+	echo "$sources" | sort -u >"$apt/sources.list"
+	{
+		apt-config dump | grep '^Acquire::' | grep -v '^Acquire::IndexTargets' || :
+		cat <<-END
+			APT::Architecture "arm64";
+			APT::Architectures { "arm64"; };
+			APT::Sandbox::User "";
+			Acquire::Languages "none";
+			Dir::State "$apt";
+			Dir::State::lists "$apt/lists";
+			Dir::State::status "$apt/status";
+			Dir::Cache "$apt/cache";
+			Dir::Etc::parts "/dev/null";
+			Dir::Etc::main "/dev/null";
+			Dir::Etc::sourcelist "$apt/sources.list";
+			Dir::Etc::sourceparts "/dev/null";
+			Dir::Etc::preferences "/dev/null";
+			Dir::Etc::preferencesparts "/dev/null";
+		END
+	} >"$apt/apt.conf"
+}
+
+make_sysroot() {
+	[ ! -e "$sysroot/.complete" ] || return 0
+	write_apt_config || return 1
+	rm -rf "$sysroot" "$build/debs"
+	mkdir -p "$sysroot" "$build/debs"
+	(
+		cd "$build/debs"
+		export APT_CONFIG="$apt/apt.conf"
+		# shellcheck disable=SC2086
+		apt-get update && apt-get download $packages
+	) || return 1
+	for deb in "$build"/debs/*.deb; do
+		dpkg-deb -x "$deb" "$sysroot" || return 1
+	done
+	rm -rf "$apt" "$build/debs"
+	touch "$sysroot/.complete"
+}
+
+# Programs are linked against the sysroot's libraries and find them there; libc and the loader are the cross compiler's.
+configure_tree() {
+	[ ! -e "$build/tree/config.status" ] || return 0
+	[ -x "$srcdir/configure" ] || "$srcdir/autogen.sh" || return 1
+	mkdir -p "$build/tree"
+	cd "$build/tree"
+	PKG_CONFIG_LIBDIR=$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$sysroot "$srcdir/configure" --host=$triple \
+		--disable-shared CFLAGS="-O2 -g" \
+		CPPFLAGS="-isystem $sysroot/usr/include -isystem $sysroot/usr/include/$triple" \
+		LDFLAGS="-L$libdir -Wl,-rpath,$libdir -Wl,-rpath-link,$libdir" >"$build/configure.log" 2>&1
+}
+
+# The unit tests of the layers whose results could depend on the processor.
+list_tests() {
+	make -s --no-print-directory -C "$build/tree" -f - print-tests <<-'END'
+		include Makefile
+		print-tests: ; @echo $(filter test-simd-% test-base-% test-hnsw-%,$(TESTS))
+	END
+}
+
+run_test() {
+	if CMOCKA_MESSAGE_OUTPUT=TAP $qemu "$build/tree/$1" >"$build/$1.log" 2>&1; then
+		result 0 "$1 under qemu"
+	else
+		result 1 "$1 under qemu" "$build/$1.log"
+	fi
+}
+
+# On a processor without the dot product, and on one that has it; the test says which features it saw.
+check_features() {
+	for cpu in cortex-a57:0x10 cortex-a76:0x30; do
+		log=$build/dispatch-${cpu%:*}.log
+		status=0
+		for program in test-simd-dispatch test-simd-kernels; do
+			CMOCKA_MESSAGE_OUTPUT=TAP $qemu -cpu "${cpu%:*}" "$build/tree/$program" >>"$log.new" 2>&1 || status=1
+		done
+		mv "$log.new" "$log"
+		grep -q "features ${cpu#*:}, best neon" "$log" || status=1
+		result $status "${cpu%:*} has the features ${cpu#*:}, and its kernels agree" "$log"
+	done
+}
+
+for tool in $triple-gcc qemu-aarch64-static apt-get dpkg-deb; do
+	if ! command -v "$tool" >/dev/null; then
+		result 1 "$tool is missing: install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
+		finish
+	fi
+done
+if make_sysroot >"$build/sysroot.log" 2>&1; then
+	result 0 "arm64 libraries"
+else
+	result 1 "arm64 libraries" "$build/sysroot.log"
+	finish
+fi
+if (configure_tree); then
+	result 0 "configure for $triple"
+else
+	result 1 "configure for $triple" "$build/configure.log"
+	finish
+fi
+tests=$(list_tests)
+# shellcheck disable=SC2086
+if make -C "$build/tree" -j"$jobs" all $tests >"$build/make.log" 2>&1; then
+	result 0 "build"
+else
+	result 1 "build" "$build/make.log"
+	finish
+fi
+for test in $tests; do
+	run_test "$test"
+done
+check_features
+finish
