@@ -22,6 +22,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* the library is built with hidden visibility; what stands here is exported */
+#endif
 
 #define CEL_VERSION "0.1.0"
 
@@ -272,6 +275,9 @@ int cel_check(struct cel_store *store, const char *rev, uint64_t *records, struc
 /* The kernels in use: "scalar", "avx2", "avx512", "neon". CEL_EUNAVAILABLE if CEL_SIMD names one the CPU lacks. */
 int cel_simd_name(const char **out, struct cel_error *e);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
