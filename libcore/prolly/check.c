@@ -108,8 +108,8 @@ static int check_records(struct check *c, const struct node *leaf, struct cel_er
 		if (rc == 0)
 			rc = check_value(c, &entry.metadata, e);
 		if (rc < 0)
-			return error_context(e, "record '%.*s'", (int)entry.id.size, (const char *)key);
-		if (c->visit != NULL)
+			error_context(e, "record '%.*s'", (int)entry.id.size, (const char *)key);
+		else if (c->visit != NULL)
 			rc = c->visit(c->context, &entry, e);
 		if (rc != 0)
 			return rc;

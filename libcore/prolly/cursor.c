@@ -105,7 +105,9 @@ int prolly_cursor_seek_rank(struct prolly_cursor *c, uint64_t rank, struct cel_e
 		struct cid child;
 		uint64_t count;
 		frame->i = 0;
-		for (node_inner_entry(&frame->node, 0, &child, &count); rank >= count; rank -= count) {
+		node_inner_entry(&frame->node, 0, &child, &count);
+		while (rank >= count) { /* ends in time: the node's count, which is more than rank, is the sum of these */
+			rank -= count;
 			node_inner_entry(&frame->node, ++frame->i, &child, &count);
 		}
 		int rc = descend(c, level, e);
