@@ -1,0 +1,168 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The whole suite: installs what it needs, builds under build/, and prints a line a stage. The last line is
+# "N passed, N failed", summed over all test results; the exit status is 0 if nothing failed.
+#
+#     tests/run.sh [STAGE...]     without arguments all stages, in this order:
+#
+#     scripts   shellcheck
+#     gcc       gcc, shared and static library, warnings are errors: make check, interop
+#     distcheck make distcheck: the tarball builds, checks, installs and uninstalls
+#     clang     clang, warnings are errors: make check; the fuzzers are built and run for some seconds each
+#     asan      AddressSanitizer and UndefinedBehaviorSanitizer: make check
+#     tsan      ThreadSanitizer: the tests of building and searching
+#     neon      AArch64 cross-compiled, run under qemu
+#
+# Logs of the stages are kept in build/logs. CEL_TEST_SEED and CEL_TEST_SCALE reach the tests.
+set -u
+cd "$(dirname "$0")/.." || exit 70
+tree=$PWD
+logs=$tree/build/logs
+jobs=$(nproc)
+export CI=true LC_ALL=C.UTF-8
+unset CEL_STORE CEL_SIMD CEL_IO CEL_FAULT MAKEFLAGS
+# Whatever the package clients keep stays in the tree.
+export npm_config_cache=$tree/build/npm-cache npm_config_update_notifier=false PIP_CACHE_DIR=$tree/build/pip-cache
+mkdir -p "$logs"
+exec </dev/null
+
+passed=0
+failed=0
+ALL=(scripts gcc distcheck clang asan tsan neon)
+
+# count_tap FILE...: adds the results of TAP output.
+count_tap() {
+	local ok not_ok
+	ok=$(cat "$@" 2>/dev/null | grep -c '^ok ')
+	not_ok=$(cat "$@" 2>/dev/null | grep -cE '^(not ok |Bail out!)')
+	passed=$((passed + ok))
+	failed=$((failed + not_ok))
+}
+
+# count_trs DIRECTORY: adds what automake's drivers wrote since $stamp.
+count_trs() {
+	local results
+	results=$(find "$1" -name '*.trs' -newer "$stamp" -exec grep -h '^:test-result:' {} + 2>/dev/null)
+	passed=$((passed + $(grep -cE '^:test-result: (PASS|SKIP|XFAIL)' <<<"$results")))
+	failed=$((failed + $(grep -cE '^:test-result: (FAIL|ERROR|XPASS)' <<<"$results")))
+}
+
+# configure_in DIRECTORY ARGUMENT...: configures there unless it was done with the same arguments.
+configure_in() {
+	local directory=$tree/build/$1
+	shift
+	mkdir -p "$directory" && cd "$directory" || return
+	if [ ! -f Makefile ] || [ "$(cat arguments 2>/dev/null)" != "$*" ] || [ "$tree/configure" -nt config.status ]; then
+		echo "$*" >arguments
+		"$tree/configure" -q "$@" || return
+	fi
+}
+
+check() {
+	make -j"$jobs" && make -j"$jobs" check "$@"
+}
+
+stage_scripts() {
+	local scripts n=0 status=0 script
+	mapfile -t scripts < <(find tests examples autogen.sh .ci -name node_modules -prune -o -type f \
+		\( -name '*.sh' -o -path '.ci/*' \) -print | sort)
+	for script in "${scripts[@]}"; do
+		n=$((n + 1))
+		if shellcheck -x -e SC2317 "$script"; then echo "ok $n - $script"; else echo "not ok $n - $script" && status=1; fi
+	done
+	return $status
+}
+
+stage_gcc() {
+	configure_in gcc CC=gcc --enable-werror && check || return
+	[ ! -f "$tree/tests/interop/run.sh" ] || CEL_BUILDDIR=$PWD "$tree/tests/interop/run.sh"
+}
+
+stage_distcheck() {
+	configure_in gcc CC=gcc --enable-werror && make -j"$jobs" distcheck && echo "ok 1 - make distcheck"
+}
+
+stage_clang() {
+	local fuzzer
+	configure_in clang CC=clang --enable-werror --disable-shared && check || return
+	configure_in fuzz CC=clang --enable-fuzzing --enable-werror --disable-shared && make -j"$jobs" fuzzers || return
+	local n=0 status=0
+	for fuzzer in fuzz_*; do
+		case $fuzzer in *_replay* | *.log | *.trs) continue ;; esac
+		[ -x "$fuzzer" ] || continue
+		n=$((n + 1))
+		mkdir -p "corpus/$fuzzer"
+		if "./$fuzzer" -seed=1 -max_total_time="${CEL_FUZZ_SECONDS:-5}" -rss_limit_mb=4096 -print_final_stats=1 \
+			"corpus/$fuzzer" "$tree/tests/fuzz/corpus/${fuzzer#fuzz_}"; then
+			echo "ok $n - $fuzzer"
+		else
+			echo "not ok $n - $fuzzer"
+			status=1
+		fi
+	done
+	return $status
+}
+
+stage_asan() {
+	configure_in asan CC=gcc --enable-asan --enable-ubsan --enable-werror --disable-shared CFLAGS="-O1 -g" &&
+		ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 check
+}
+
+stage_tsan() {
+	configure_in tsan CC=gcc --enable-tsan --enable-werror --disable-shared CFLAGS="-O1 -g" &&
+		TSAN_OPTIONS=halt_on_error=1 check TESTS="$(make -s print-threaded-tests)"
+}
+
+stage_neon() {
+	NATIVE=$tree/build/gcc tests/run-neon.sh "$tree/build/neon"
+}
+
+# run_stage NAME: its log, its counts, one line.
+run_stage() {
+	local name=$1 log=$logs/$1.log begin=$SECONDS status before_passed=$passed before_failed=$failed
+	stamp=$logs/$1.stamp
+	touch "$stamp"
+	(cd "$tree" && "stage_$name") >"$log" 2>&1
+	status=$?
+	count_trs "$tree/build/$name"
+	[ "$name" != asan ] && [ "$name" != tsan ] && count_tap <(grep -E '^(ok|not ok|Bail out!) ?' "$log")
+	[ "$status" = 0 ] || [ "$failed" != "$before_failed" ] || failed=$((failed + 1)) # it did not come to a test
+	printf '%-10s %-6s %5d passed %3d failed %5d s\n' "$name" "$([ "$status" = 0 ] && echo ok || echo FAILED)" \
+		$((passed - before_passed)) $((failed - before_failed)) $((SECONDS - begin))
+	[ "$status" = 0 ] || {
+		echo "---- the end of build/logs/$name.log:"
+		grep -nE '(^|: )(FAIL|ERROR|not ok|error:|\*\*\*)' "$log" | tail -n 20
+		tail -n 40 "$log"
+		echo "----"
+	}
+}
+
+stages=("$@")
+[ $# -gt 0 ] || stages=("${ALL[@]}")
+for name in "${stages[@]}"; do
+	declare -F "stage_$name" >/dev/null || {
+		echo "run.sh: no stage '$name' (${ALL[*]})" >&2
+		exit 64
+	}
+done
+begin=$SECONDS
+examples/apt-install.sh build test >"$logs/packages.log" 2>&1 || {
+	tail -n 20 "$logs/packages.log"
+	echo "0 passed, 1 failed"
+	exit 69
+}
+printf '%-10s ok %41d s\n' packages $((SECONDS - begin))
+if [ ! -x configure ] || [ -n "$(find . -path ./build -prune -o \( -name module.am -o -name Makefile.am -o -name configure.ac \) \
+	-newer configure -print)" ]; then
+	./autogen.sh >"$logs/autogen.log" 2>&1 || {
+		tail -n 20 "$logs/autogen.log"
+		echo "0 passed, 1 failed"
+		exit 70
+	}
+fi
+for name in "${stages[@]}"; do
+	run_stage "$name"
+done
+printf 'all stages took %d s\n' $((SECONDS - begin))
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
