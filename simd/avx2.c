@@ -3,7 +3,7 @@
  *
  * Float: the 32 lanes are four registers. A tail fills whole registers first; what is left of f32 is a vmaskmov, and of
  * 16-bit elements a copy to zeroed memory: neither reads beyond the end, and zeros are harmless (see kernel.h).
- * One-to-many kernels take two rows at a time, since one row's additions wait for each other.
+ * One-to-many kernels take two rows at a time, since one row's additions wait for each other (bytes: four).
  *
  *     lanes: s0 = 0..7, s1 = 8..15, s2 = 16..23, s3 = 24..31     s0 + s2, s1 + s3 -> 16, their sum -> 8, -> 4, -> 2, -> 1
  *
@@ -68,9 +68,9 @@ SIMD_INLINE float fold(const __m256 s[4], enum simd_term term)
 	return term == SIMD_DOT ? dot_result(result) : result;
 }
 
-/* q against `rows` (1 or 2) rows at once. */
-SIMD_INLINE void sum_rows(const uint8_t *q, const uint8_t *const row[], int rows, size_t n, float *out,
-			  enum simd_element type, enum simd_term term)
+/* q against `rows` (1 or 2) rows at once, while those of `next`, if not NULL, are asked for. */
+SIMD_INLINE void sum_rows(const uint8_t *q, const uint8_t *const *row, const uint8_t *const *next, int rows, size_t n,
+			  float *out, enum simd_element type, enum simd_term term)
 {
 	size_t size = type == SIMD_F32 ? 4 : 2;
 	__m256 s[2][4];
@@ -83,8 +83,11 @@ SIMD_INLINE void sum_rows(const uint8_t *q, const uint8_t *const row[], int rows
 			size_t at = (i + 8 * g) * size;
 			__m256 x = load8(q + at, type);
 #pragma GCC unroll 2
-			for (int r = 0; r < rows; r++)
+			for (int r = 0; r < rows; r++) {
+				if (next != NULL && g % 2 == 0)
+					__builtin_prefetch(next[r] + at);
 				s[r][g] = add_term(s[r][g], x, load8(row[r] + at, type), term);
+			}
 		}
 	}
 #pragma GCC unroll 4
@@ -102,27 +105,32 @@ SIMD_INLINE void sum_rows(const uint8_t *q, const uint8_t *const row[], int rows
 		}
 	}
 #pragma GCC unroll 2
-	for (int r = 0; r < rows; r++)
+	for (int r = 0; r < rows; r++) {
+		if (next != NULL && n > 0)
+			__builtin_prefetch(next[r] + n * size - 1);
 		out[r] = fold(s[r], term);
+	}
 }
 
 SIMD_INLINE float sum(const void *a, const void *b, size_t n, enum simd_element type, enum simd_term term)
 {
 	const uint8_t *row = b;
 	float out;
-	sum_rows(a, &row, 1, n, &out, type, term);
+	sum_rows(a, &row, NULL, 1, n, &out, type, term);
 	return out;
 }
 
 SIMD_INLINE void sum_many(const float *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
 			  size_t count, size_t n, float *out, enum simd_term term)
 {
-	many_prefetch(base, stride, ordinals, count, 0, SIMD_AHEAD, 4 * n);
+	size_t ahead = many_ahead(4 * n);
+	for (size_t i = 0; i < ahead; i++)
+		many_prefetch(base, stride, ordinals, count, i, 4 * n);
 	size_t i = 0;
 	for (; i + 2 <= count; i += 2) {
-		many_prefetch(base, stride, ordinals, count, i + SIMD_AHEAD, i + SIMD_AHEAD + 2, 4 * n);
-		const uint8_t *row[2] = {many_row(base, stride, ordinals[i]), many_row(base, stride, ordinals[i + 1])};
-		sum_rows((const uint8_t *)query, row, 2, n, out + i, SIMD_F32, term);
+		const uint8_t *row[2], *next[2];
+		many_block(base, stride, ordinals, count, i, 2, ahead, row, next);
+		sum_rows((const uint8_t *)query, row, next, 2, n, out + i, SIMD_F32, term);
 	}
 	if (i < count)
 		out[i] = sum(query, many_row(base, stride, ordinals[i]), n, SIMD_F32, term);
@@ -277,13 +285,57 @@ static int32_t dot_u8_i8_avx2(const uint8_t *a, const int8_t *b, size_t n)
 	return (int32_t)byte_sum(a, b, n, DOT_U8_I8);
 }
 
-static int32_t dot_i8_u8_avx2(const int8_t *query, const uint8_t *row, size_t n)
+/* Four rows at once, which share the final additions. */
+SIMD_INLINE __m128i byte_sum4(const uint8_t *query, const uint8_t *const row[4], const uint8_t *const next[4], size_t n,
+			      enum op op)
 {
-	return dot_u8_i8_avx2(row, query, n);
+	__m256i s[4][2];
+	for (int r = 0; r < 4; r++)
+		s[r][0] = s[r][1] = _mm256_setzero_si256();
+	for (size_t i = 0; i < n; i += 32) {
+		bool is_whole = i + 32 <= n;
+		__m256i q = is_whole ? load32(query + i) : load_tail(query, i, n);
+#pragma GCC unroll 4
+		for (int r = 0; r < 4; r++) {
+			if (i % 64 == 0)
+				__builtin_prefetch(next[r] + i);
+			step(s[r], is_whole ? load32(row[r] + i) : load_tail(row[r], i, n), q, op);
+		}
+	}
+	__m256i low = _mm256_hadd_epi32(_mm256_add_epi32(s[0][0], s[0][1]), _mm256_add_epi32(s[1][0], s[1][1]));
+	__m256i high = _mm256_hadd_epi32(_mm256_add_epi32(s[2][0], s[2][1]), _mm256_add_epi32(s[3][0], s[3][1]));
+	__m256i t = _mm256_hadd_epi32(low, high);
+	return _mm_add_epi32(_mm256_castsi256_si128(t), _mm256_extracti128_si256(t, 1));
 }
 
-SIMD_MANY(l2sq_u8_many_avx2, l2sq_u8_avx2, uint8_t, uint8_t, uint32_t)
-SIMD_MANY(dot_u8_i8_many_avx2, dot_i8_u8_avx2, int8_t, uint8_t, int32_t)
+SIMD_INLINE void byte_sum_many(const void *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
+			       size_t count, size_t n, void *out, enum op op)
+{
+	uint32_t *to = out; /* or int32_t */
+	size_t ahead = many_ahead(n);
+	for (size_t i = 0; i < ahead; i++)
+		many_prefetch(base, stride, ordinals, count, i, n);
+	size_t i = 0;
+	for (; i + 4 <= count; i += 4) {
+		const uint8_t *row[4], *next[4];
+		many_block(base, stride, ordinals, count, i, 4, ahead, row, next);
+		_mm_storeu_si128((__m128i_u *)(void *)(to + i), byte_sum4(query, row, next, n, op));
+	}
+	for (; i < count; i++)
+		to[i] = byte_sum(many_row(base, stride, ordinals[i]), query, n, op);
+}
+
+static void l2sq_u8_many_avx2(const uint8_t *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
+			      size_t count, size_t n, uint32_t *out)
+{
+	byte_sum_many(query, base, stride, ordinals, count, n, out, L2SQ_U8);
+}
+
+static void dot_u8_i8_many_avx2(const int8_t *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
+				size_t count, size_t n, int32_t *out)
+{
+	byte_sum_many(query, base, stride, ordinals, count, n, out, DOT_U8_I8);
+}
 
 /* ---- bits */
 

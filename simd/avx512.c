@@ -78,7 +78,8 @@ SIMD_INLINE void fold4(const __m128 s[4], float *out, enum simd_term term)
 	_mm_storeu_ps(out, total);
 }
 
-SIMD_INLINE void sum4(const float *query, const uint8_t *const row[4], size_t n, float *out, enum simd_term term)
+SIMD_INLINE void sum4(const float *query, const uint8_t *const row[4], const uint8_t *const next[4], size_t n,
+		      float *out, enum simd_term term)
 {
 	const uint8_t *q = (const uint8_t *)query;
 	__m512 s0[4], s1[4];
@@ -90,6 +91,8 @@ SIMD_INLINE void sum4(const float *query, const uint8_t *const row[4], size_t n,
 		__m512 q1 = load16(q, i + 16, 0xffff, SIMD_F32);
 #pragma GCC unroll 4
 		for (int r = 0; r < 4; r++) {
+			__builtin_prefetch(next[r] + 4 * i);
+			__builtin_prefetch(next[r] + 4 * i + 64);
 			s0[r] = add_term(s0[r], q0, load16(row[r], i, 0xffff, SIMD_F32), term);
 			s1[r] = add_term(s1[r], q1, load16(row[r], i + 16, 0xffff, SIMD_F32), term);
 		}
@@ -102,6 +105,7 @@ SIMD_INLINE void sum4(const float *query, const uint8_t *const row[4], size_t n,
 		__m512 q1 = load16(q, i + 16, high, SIMD_F32);
 #pragma GCC unroll 4
 		for (int r = 0; r < 4; r++) {
+			__builtin_prefetch(next[r] + 4 * n - 1);
 			s0[r] = add_term(s0[r], q0, load16(row[r], i, low, SIMD_F32), term);
 			s1[r] = add_term(s1[r], q1, load16(row[r], i + 16, high, SIMD_F32), term);
 		}
@@ -116,14 +120,14 @@ SIMD_INLINE void sum4(const float *query, const uint8_t *const row[4], size_t n,
 SIMD_INLINE void sum_many(const float *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
 			  size_t count, size_t n, float *out, enum simd_term term)
 {
-	many_prefetch(base, stride, ordinals, count, 0, SIMD_AHEAD, 4 * n);
+	size_t ahead = many_ahead(4 * n);
+	for (size_t i = 0; i < ahead; i++)
+		many_prefetch(base, stride, ordinals, count, i, 4 * n);
 	size_t i = 0;
 	for (; i + 4 <= count; i += 4) {
-		many_prefetch(base, stride, ordinals, count, i + SIMD_AHEAD, i + SIMD_AHEAD + 4, 4 * n);
-		const uint8_t *row[4];
-		for (size_t r = 0; r < 4; r++)
-			row[r] = many_row(base, stride, ordinals[i + r]);
-		sum4(query, row, n, out + i, term);
+		const uint8_t *row[4], *next[4];
+		many_block(base, stride, ordinals, count, i, 4, ahead, row, next);
+		sum4(query, row, next, n, out + i, term);
 	}
 	for (; i < count; i++)
 		out[i] = sum(query, many_row(base, stride, ordinals[i]), n, SIMD_F32, term);

@@ -142,46 +142,49 @@ SIMD_INLINE void step4(__m512i plus[4], __m512i minus[4], __m512i q, const __m51
 	}
 }
 
-SIMD_INLINE __m128i sum4(const uint8_t *query, const uint8_t *const row[4], size_t n, bool is_l2sq)
+/* Without the sum of the squares of the query. */
+SIMD_INLINE __m128i sum4(const uint8_t *query, const uint8_t *const row[4], const uint8_t *const next[4], size_t n,
+			 bool is_l2sq)
 {
 	__m512i plus[4], minus[4], r[4];
 	for (int k = 0; k < 4; k++)
 		plus[k] = minus[k] = _mm512_setzero_si512();
-	size_t i = 0;
-	for (; i + 64 <= n; i += 64) {
-		__m512i q = _mm512_loadu_si512(query + i);
-		for (int k = 0; k < 4; k++)
-			r[k] = _mm512_loadu_si512(row[k] + i);
+	for (size_t i = 0; i < n; i += 64) {
+		__mmask64 mask = first(n - i);
+		__m512i q = _mm512_maskz_loadu_epi8(mask, query + i);
+#pragma GCC unroll 4
+		for (int k = 0; k < 4; k++) {
+			__builtin_prefetch(next[k] + i);
+			r[k] = _mm512_maskz_loadu_epi8(mask, row[k] + i);
+		}
 		step4(plus, minus, is_l2sq ? flip(q) : q, r, is_l2sq);
 	}
-	if (i < n) {
-		__mmask64 tail = first(n - i);
-		__m512i q = _mm512_maskz_loadu_epi8(tail, query + i);
+	if (is_l2sq) {
 		for (int k = 0; k < 4; k++)
-			r[k] = _mm512_maskz_loadu_epi8(tail, row[k] + i);
-		step4(plus, minus, is_l2sq ? flip(q) : q, r, is_l2sq);
+			plus[k] = _mm512_sub_epi32(plus[k], _mm512_slli_epi32(minus[k], 1));
 	}
-	if (!is_l2sq)
-		return total4(plus);
-	for (int k = 0; k < 4; k++)
-		plus[k] = _mm512_sub_epi32(plus[k], _mm512_slli_epi32(minus[k], 1));
 	return total4(plus);
 }
 
 SIMD_INLINE void sum_many(const uint8_t *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
 			  size_t count, size_t n, void *out, bool is_l2sq)
 {
-	uint8_t *to = out; /* uint32_t or int32_t */
-	many_prefetch(base, stride, ordinals, count, 0, SIMD_AHEAD, n);
-	__m128i squares = _mm_set1_epi32(is_l2sq ? (int)byte_sum(query, query, n, DOT_U8) : 0);
-	for (size_t i = 0; i < count; i += 4) {
-		many_prefetch(base, stride, ordinals, count, i + SIMD_AHEAD, i + SIMD_AHEAD + 4, n);
-		const uint8_t *row[4];
-		for (size_t k = 0; k < 4; k++) /* the last row stands in for those beyond it */
-			row[k] = many_row(base, stride, ordinals[i + k < count ? i + k : count - 1]);
-		__m128i four = _mm_add_epi32(squares, sum4(query, row, n, is_l2sq));
-		_mm_mask_storeu_epi32(to + 4 * i, (__mmask8)(count - i >= 4 ? 15 : (1 << (count - i)) - 1), four);
+	uint32_t *to = out; /* or int32_t */
+	size_t ahead = many_ahead(n);
+	for (size_t i = 0; i < ahead; i++)
+		many_prefetch(base, stride, ordinals, count, i, n);
+	size_t i = 0;
+	if (count >= 4) {
+		__m128i squares = _mm_set1_epi32(is_l2sq ? (int)byte_sum(query, query, n, DOT_U8) : 0);
+		for (; i + 4 <= count; i += 4) {
+			const uint8_t *row[4], *next[4];
+			many_block(base, stride, ordinals, count, i, 4, ahead, row, next);
+			__m128i four = _mm_add_epi32(squares, sum4(query, row, next, n, is_l2sq));
+			_mm_storeu_si128((__m128i_u *)(void *)(to + i), four);
+		}
 	}
+	for (; i < count; i++)
+		to[i] = byte_sum(many_row(base, stride, ordinals[i]), query, n, is_l2sq ? L2SQ_U8 : DOT_U8_I8);
 }
 
 static void l2sq_u8_many_avx512vnni(const uint8_t *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
