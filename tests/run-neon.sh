@@ -98,7 +98,10 @@ make_sysroot() {
 
 # Programs are linked against the sysroot's libraries and find them there; libc and the loader are the cross compiler's.
 configure_tree() {
-	[ ! -e "$build/tree/config.status" ] || return 0
+	if [ -e "$build/tree/config.status" ]; then
+		make -C "$build/tree" am--refresh >"$build/configure.log" 2>&1
+		return
+	fi
 	[ -x "$srcdir/configure" ] || "$srcdir/autogen.sh" || return 1
 	mkdir -p "$build/tree"
 	cd "$build/tree"
@@ -110,7 +113,7 @@ configure_tree() {
 
 # The unit tests of the layers whose results could depend on the processor.
 list_tests() {
-	make -s --no-print-directory -C "$build/tree" -f - print-tests <<-'END'
+	make -rs --no-print-directory -C "$build/tree" -f - print-tests <<-'END'
 		include Makefile
 		print-tests: ; @echo $(filter test-simd-% test-base-% test-hnsw-%,$(TESTS))
 	END
