@@ -141,6 +141,84 @@ check_features() {
 	done
 }
 
+# Rows as JSON Lines: whole numbers from 0 to 255 that lie in clusters, so that the graph has something to decide.
+generate_rows() {
+	awk -v rows="$1" -v dim="$2" 'BEGIN {
+		seed = 7
+		for (i = 0; i < rows; i++) {
+			printf "{\"id\":\"row-%05d\",\"vector\":[", i
+			for (j = 0; j < dim; j++) {
+				seed = (seed * 69069 + 12345) % 4294967296
+				printf "%s%d", j > 0 ? "," : "", ((i % 20) * 37 + j * 11) % 200 + int(seed / 65536) % 56
+			}
+			print "]}"
+		}
+	}'
+}
+
+# make_store RUNNER TOOLS STORE TYPE METRIC DIM ARGUMENT...: a store with one collection, and answers of both kinds.
+make_store() {
+	runner=$1 tools=$2 store=$3 type=$4 metric=$5 dim=$6
+	shift 6
+	rm -rf "$store"
+	$runner "$tools/cel" init "$store" &&
+		$runner "$tools/cel" create --store "$store" c --dim "$dim" --type "$type" --metric "$metric" &&
+		$runner "$tools/cel-build" -q --store "$store" c "$@" &&
+		$runner "$tools/cel" show --store "$store" --json c >"$store.show" || return 1
+	id=$(sed -n 7p "$build/ids")
+	for how in '--ef 40' '--exact'; do
+		# shellcheck disable=SC2086
+		$runner "$tools/cel-query" --store "$store" c -k 10 $how --by-id "$id" || return 1
+	done >"$store.answers"
+}
+
+# compare_index NAME TYPE METRIC DIM ARGUMENT...: native and under qemu, the same tree, index file and answers.
+compare_index() {
+	name=$1
+	shift
+	log=$build/index-$name.log
+	native=$build/native-$name
+	foreign=$build/foreign-$name
+	if make_store "" "$NATIVE/tools" "$native" "$@" >"$log" 2>&1 &&
+		make_store "$qemu" "$build/tree/tools" "$foreign" "$@" >>"$log" 2>&1 &&
+		tree_of "$native" >"$native.tree" && tree_of "$foreign" >"$foreign.tree" &&
+		cmp "$native.tree" "$foreign.tree" >>"$log" 2>&1 &&
+		cmp "$native.answers" "$foreign.answers" >>"$log" 2>&1 &&
+		[ -n "$(ls "$native/index")" ] &&
+		diff -r "$native/index" "$foreign/index" >>"$log" 2>&1; then
+		result 0 "index of $name: the same bytes and answers"
+	else
+		result 1 "index of $name: the same bytes and answers" "$log"
+	fi
+}
+
+tree_of() {
+	sed -n 's/.*"tree": *"\([^"]*\)".*/\1/p' "$1.show" | grep .
+}
+
+check_index() {
+	if [ -z "${NATIVE-}" ] || [ ! -x "$NATIVE/tools/cel-build" ] || [ ! -x "$build/tree/tools/cel-build" ]; then
+		skip "index files compared" "NATIVE names no finished native build"
+		return
+	fi
+	words=$srcdir/examples/words
+	cp "$words/words.txt" "$build/ids"
+	compare_index words f32 cosine 100 --ids "$words/words.txt" "$words/words.npy"
+	generate_rows 1000 40 >"$build/rows.jsonl"
+	sed 's/{"id":"\([^"]*\)".*/\1/' "$build/rows.jsonl" >"$build/ids"
+	for type in f32 f16 bf16 u8; do
+		compare_index "rows-$type" $type l2 40 "$build/rows.jsonl"
+	done
+	compare_index rows-ip f32 ip 40 "$build/rows.jsonl"
+	# The comparison itself: other parameters make another file.
+	if make_store "" "$NATIVE/tools" "$build/other" f32 l2 40 --M 8 "$build/rows.jsonl" >"$build/other.log" 2>&1 &&
+		! diff -r "$build/other/index" "$build/native-rows-f32/index" >/dev/null; then
+		result 0 "another index is seen to differ"
+	else
+		result 1 "another index is seen to differ" "$build/other.log"
+	fi
+}
+
 for tool in $triple-gcc qemu-aarch64-static apt-get dpkg-deb; do
 	if ! command -v "$tool" >/dev/null; then
 		result 1 "$tool is missing: install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
@@ -171,4 +249,5 @@ for test in $tests; do
 	run_test "$test"
 done
 check_features
+check_index
 finish
