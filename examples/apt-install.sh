@@ -12,11 +12,11 @@ packages=
 for set in "$@"; do
 	case $set in
 	build)
-		packages="$packages gcc libc6-dev make autoconf automake libtool pkg-config"
-		packages="$packages liburing-dev liblmdb-dev libsleef-dev libssl-dev"
+		packages="$packages gcc g++ libc6-dev make autoconf automake libtool pkg-config"
+		packages="$packages liburing-dev liblmdb-dev libsleef-dev libssl-dev libsimdjson-dev"
 		;;
 	test)
-		packages="$packages g++ clang libclang-rt-14-dev libcmocka-dev bats shellcheck mandoc git"
+		packages="$packages clang libclang-rt-14-dev libcmocka-dev bats shellcheck mandoc git"
 		packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 		packages="$packages nodejs npm python3 valgrind procps"
 		;;

@@ -6,7 +6,7 @@
 
 sources() {
 	(cd "$1" && find autogen.sh configure.ac Makefile.am simd libcore tools man tests examples .ci -type f \
-		\( -name '*.[ch]' -o -name '*.sh' -o -name '*.bats' -o -name '*.py' -o -name '*.js' -o -name '*.mjs' -o -name '*.am' \
+		\( -name '*.[ch]' -o -name '*.cc' -o -name '*.sh' -o -name '*.bats' -o -name '*.py' -o -name '*.js' -o -name '*.mjs' -o -name '*.am' \
 		-o -name '*.ac' -o -name '*.[157]' -o -path '.ci/*' \) ! -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort)
 }
 without_licence() {

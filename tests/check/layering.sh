@@ -24,6 +24,7 @@ T
 cat >"$work/outside" <<'T'
 lmdb.h libcore/store
 liburing.h libcore/io
+simdjson.h libcore/ingest
 openssl/ libcore/base
 sleef.h simd
 immintrin.h simd
@@ -34,7 +35,7 @@ T
 breaches() {
 	(
 		cd "$1" || exit
-		find simd libcore tools examples -name '*.[ch]' | LC_ALL=C sort >"$work/files"
+		find simd libcore tools examples -name '*.[ch]' -o -name '*.cc' | LC_ALL=C sort >"$work/files"
 		xargs grep -HE '^[[:space:]]*#[[:space:]]*include' <"$work/files" >"$work/includes"
 		awk -v files="$work/files" -v table="$work/table" -v outside="$work/outside" '
 		function folder(path) { sub("/[^/]*$", "", path); return path }

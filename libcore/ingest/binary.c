@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of fixed size: .npy after its header, and .fvecs/.bvecs, where each row begins with its dimension as a
+ * little-endian int32. Where the numbers of the file are the stored elements already, the row is handed out as it
+ * stands in the stream's buffer and consumed only when the next one is asked for. A wrong length or dimension ends the
+ * reading; a number that has no place in the element type is a matter of its row alone. */
+#include "format.h"
+
+#include <inttypes.h>
+
+#include "alloc.h"
+#include "bytes.h"
+#include "convert.h"
+#include "error.h"
+#include "npy.h"
+#include "record.h"
+#include "stream.h"
+
+struct binary {
+	struct stream *stream;
+	const struct cel_schema *schema;
+	struct number_type type;
+	bool is_identity;
+	bool has_count;     /* n_rows is known; else rows go on to the end of the file, each with its dimension */
+	uint64_t n_rows;
+	uint64_t n_done;
+	size_t row_size;    /* bytes in the file */
+	size_t prefix_size; /* of them before the numbers */
+	size_t to_consume;  /* bytes of the row in the caller's hands */
+	uint8_t *elements;  /* converted */
+};
+
+static int check_dim(uint64_t dim, const struct cel_schema *schema, struct cel_error *e)
+{
+	if (dim == schema->dim)
+		return 0;
+	return error_set(e, CEL_EDATA, "the dimension is %" PRIu64 ", not %u as in the collection", dim, schema->dim);
+}
+
+static void binary_free(void *self)
+{
+	struct binary *b = self;
+	mem_free(b->elements);
+	mem_free(b);
+}
+
+static int binary_new(struct stream *s, const struct cel_schema *schema, struct number_type type, size_t prefix_size,
+		      struct binary **out, struct cel_error *e)
+{
+	struct binary *b = mem_calloc(1, sizeof *b);
+	if (b == NULL)
+		return error_nomem(e, sizeof *b);
+	b->stream = s;
+	b->schema = schema;
+	b->type = type;
+	b->is_identity = convert_is_identity(type, schema->type);
+	b->prefix_size = prefix_size;
+	b->row_size = prefix_size + schema->dim * number_size(type);
+	b->elements = mem_alloc(schema_vector_size(schema));
+	if (b->elements == NULL) {
+		binary_free(b);
+		return error_nomem(e, schema_vector_size(schema));
+	}
+	*out = b;
+	return 0;
+}
+
+static int npy_check(const struct npy_header *h, const struct cel_schema *schema, uint64_t *n_rows, struct cel_error *e)
+{
+	if (h->n_dims < 1 || h->n_dims > 2)
+		return error_set(e, CEL_EDATA, "an array of %u dimensions, not of 2 (rows, elements) or 1 (a single vector)",
+				 h->n_dims);
+	uint64_t dim = h->shape[h->n_dims - 1];
+	*n_rows = h->n_dims == 1 ? 1 : h->shape[0];
+	int rc = check_dim(dim, schema, e);
+	if (rc < 0)
+		return rc;
+	if (h->is_fortran_order && *n_rows > 1 && dim > 1)
+		return error_set(e, CEL_EDATA, "the array is in Fortran order: save it with numpy.ascontiguousarray");
+	uint64_t size;
+	if (__builtin_mul_overflow(*n_rows, dim * number_size(h->type), &size) || size > INT64_MAX)
+		return error_set(e, CEL_EDATA, "the header lies: no file holds %" PRIu64 " rows", *n_rows);
+	return 0;
+}
+
+static int npy_open(struct stream *s, const struct cel_schema *schema, void **self, struct cel_error *e)
+{
+	struct npy_header header;
+	uint64_t n_rows = 0;
+	int rc = npy_read_header(s, &header, e);
+	if (rc == 0)
+		rc = npy_check(&header, schema, &n_rows, e);
+	if (rc < 0)
+		return rc;
+	struct binary *b;
+	rc = binary_new(s, schema, header.type, 0, &b, e);
+	if (rc < 0)
+		return rc;
+	b->has_count = true;
+	b->n_rows = n_rows;
+	*self = b;
+	return 0;
+}
+
+static int vecs_open(struct stream *s, const struct cel_schema *schema, enum number_kind kind, void **self,
+		     struct cel_error *e)
+{
+	struct binary *b;
+	int rc = binary_new(s, schema, (struct number_type){.kind = kind}, 4, &b, e);
+	if (rc == 0)
+		*self = b;
+	return rc;
+}
+
+static int fvecs_open(struct stream *s, const struct cel_schema *schema, void **self, struct cel_error *e)
+{
+	return vecs_open(s, schema, NUMBER_F32, self, e);
+}
+
+static int bvecs_open(struct stream *s, const struct cel_schema *schema, void **self, struct cel_error *e)
+{
+	return vecs_open(s, schema, NUMBER_U8, self, e);
+}
+
+/* The whole row, still unconsumed. 1, 0 at a proper end, or an error. */
+static int peek_row(struct binary *b, struct slice *got, struct cel_error *e)
+{
+	bool is_last = b->has_count && b->n_done == b->n_rows;
+	int rc = stream_peek(b->stream, is_last ? 1 : b->row_size, got, e);
+	if (rc < 0)
+		return rc;
+	if (is_last && got->size > 0)
+		return error_set(e, CEL_EDATA, "the header lies: more bytes follow the %" PRIu64 " rows that it tells of",
+				 b->n_rows);
+	if (is_last || (!b->has_count && got->size == 0))
+		return 0;
+	if (got->size >= b->prefix_size && b->prefix_size > 0) {
+		uint32_t dim = load_le32(got->data);
+		if (dim > INT32_MAX)
+			return error_set(e, CEL_EDATA, "the dimension is negative");
+		rc = check_dim(dim, b->schema, e);
+		if (rc < 0)
+			return rc;
+	}
+	if (got->size < b->row_size && b->has_count)
+		return error_set(e, CEL_EDATA, "truncated: the file ends in this row, the header tells of %" PRIu64,
+				 b->n_rows);
+	if (got->size < b->row_size)
+		return error_set(e, CEL_EDATA, "truncated: the file ends in this row");
+	return 1;
+}
+
+static int binary_next(void *self, struct format_row *row, struct cel_error *e)
+{
+	struct binary *b = self;
+	stream_consume(b->stream, b->to_consume);
+	b->to_consume = 0;
+	*row = (struct format_row){.number = b->n_done + 1};
+	struct slice got;
+	int rc = peek_row(b, &got, e);
+	if (rc <= 0)
+		return rc;
+	b->to_consume = b->row_size;
+	b->n_done++;
+	row->is_intact = true;
+	row->vector = slice_make(got.data + b->prefix_size, schema_vector_size(b->schema));
+	if (b->is_identity)
+		return 1;
+	row->vector.data = b->elements;
+	rc = convert_numbers(b->type, got.data + b->prefix_size, b->schema->dim, b->schema->type, b->elements, e);
+	return rc < 0 ? rc : 1;
+}
+
+const struct format FORMAT_NPY = {.unit = "row", .open = npy_open, .next = binary_next, .free = binary_free};
+const struct format FORMAT_FVECS = {.unit = "row", .open = fvecs_open, .next = binary_next, .free = binary_free};
+const struct format FORMAT_BVECS = {.unit = "row", .open = bvecs_open, .next = binary_next, .free = binary_free};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Elements as they stand in files, and their way into stored elements. */
+#ifndef INGEST_CONVERT_H
+#define INGEST_CONVERT_H
+
+#include "cel.h"
+#include "slice.h"
+
+enum number_kind { NUMBER_F16, NUMBER_F32, NUMBER_F64, NUMBER_I8, NUMBER_U8 };
+
+struct number_type {
+	enum number_kind kind;
+	bool is_big_endian;
+};
+
+size_t number_size(struct number_type type); /* bytes */
+/* Whether numbers of the type, if finite, are stored elements as they stand. */
+bool convert_is_identity(struct number_type from, enum cel_type to);
+/* count numbers to count elements. CEL_EDATA names the element (from 1) that has no place in the type. */
+int convert_numbers(struct number_type from, const uint8_t *in, size_t count, enum cel_type to, uint8_t *out,
+		    struct cel_error *e);
+int convert_doubles(const double *in, size_t count, enum cel_type to, uint8_t *out, struct cel_error *e);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a format has to offer to the reader, which adds ids, names and the rules of records. */
+#ifndef INGEST_FORMAT_H
+#define INGEST_FORMAT_H
+
+#include "cel.h"
+#include "slice.h"
+
+struct stream;
+
+struct format_row {
+	struct slice id;       /* empty if there is none */
+	struct slice vector;   /* elements as stored; finite, but other rules are not checked yet */
+	struct slice metadata; /* canonical or empty */
+	uint64_t number;       /* from 1, set on errors too */
+	bool has_id;
+	bool is_intact; /* after an error: it was in this row only, the next call gives the row behind it */
+};
+
+struct format {
+	const char *unit; /* what number counts: "row" or "line" */
+	bool can_have_ids;
+	int (*open)(struct stream *s, const struct cel_schema *schema, void **self, struct cel_error *e);
+	/* 1 a row, 0 the end, negative an error; slices borrowed until the next call. */
+	int (*next)(void *self, struct format_row *row, struct cel_error *e);
+	void (*free)(void *self);
+};
+
+extern const struct format FORMAT_NPY, FORMAT_FVECS, FORMAT_BVECS, FORMAT_JSONL;
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A format yields rows; the reader gives them their ids (of the row, of a file of ids, or prefix and number), applies
+ * the rules of records and names what is wrong: file, row or line, id, reason. Ids of a file belong to rows by
+ * position, so a bad row takes its id with it. */
+#include "reader.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "error.h"
+#include "format.h"
+#include "ids.h"
+#include "npy.h"
+#include "record.h"
+#include "stream.h"
+
+#define DETECT_SIZE 4096u
+#define ID_PRINTED 200
+
+struct reader {
+	struct stream *stream;
+	struct cel_schema schema;
+	struct reader_options options; /* its pointers are NULL but for what they say */
+	char *id_prefix;
+	struct ids *ids;
+	const struct format *format;
+	void *state;
+	uint64_t n_rows; /* good and bad */
+	bool can_continue;
+	char made_id[CEL_ID_MAX + 32];
+};
+
+static const struct format *format_of_name(const char *name)
+{
+	static const struct {
+		const char *ending;
+		const struct format *format;
+	} ENDINGS[] = {
+		{".npy", &FORMAT_NPY},     {".fvecs", &FORMAT_FVECS},  {".bvecs", &FORMAT_BVECS},
+		{".jsonl", &FORMAT_JSONL}, {".ndjson", &FORMAT_JSONL}, {".json", &FORMAT_JSONL},
+	};
+	size_t length = strlen(name);
+	for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++) {
+		size_t its_length = strlen(ENDINGS[i].ending);
+		if (length > its_length && strcmp(name + length - its_length, ENDINGS[i].ending) == 0)
+			return ENDINGS[i].format;
+	}
+	return NULL;
+}
+
+/* '{' after blanks. A NUL behind it: the dimension of a .fvecs file, which is no text. */
+static bool looks_like_json(struct slice start)
+{
+	size_t i = 0;
+	while (i < start.size && strchr(" \t\r\n", start.data[i]) != NULL && start.data[i] != '\0')
+		i++;
+	return i < start.size && start.data[i] == '{' && (i + 1 == start.size || start.data[i + 1] != '\0');
+}
+
+static int detect_format(struct reader *r, struct cel_error *e)
+{
+	static const struct format *const FORMATS[] = {[READER_NPY] = &FORMAT_NPY, [READER_FVECS] = &FORMAT_FVECS,
+						       [READER_BVECS] = &FORMAT_BVECS, [READER_JSONL] = &FORMAT_JSONL};
+	if (r->options.format != READER_AUTO) {
+		r->format = FORMATS[r->options.format];
+		return 0;
+	}
+	/* Ask for more than a few bytes only while all are blank: a pipe may give a line and then wait. */
+	struct slice start;
+	for (size_t wanted = NPY_MAGIC_SIZE;; wanted = start.size + 1) {
+		int rc = stream_peek(r->stream, wanted, &start, e);
+		if (rc < 0)
+			return rc;
+		size_t blanks = 0;
+		while (blanks < start.size && start.data[blanks] != '\0' && strchr(" \t\r\n", start.data[blanks]) != NULL)
+			blanks++;
+		if (blanks + 2 <= start.size || start.size < wanted || start.size >= DETECT_SIZE)
+			break;
+	}
+	if (start.size >= NPY_MAGIC_SIZE && memcmp(start.data, NPY_MAGIC, NPY_MAGIC_SIZE) == 0)
+		r->format = &FORMAT_NPY;
+	else if (looks_like_json(start))
+		r->format = &FORMAT_JSONL;
+	else
+		r->format = format_of_name(stream_name(r->stream));
+	if (r->format == NULL && start.size == 0)
+		r->format = &FORMAT_JSONL; /* no rows in any case */
+	if (r->format == NULL)
+		return error_set(e, CEL_EDATA,
+				 "neither content nor name tell the format: give it (npy, fvecs, bvecs or jsonl)");
+	return 0;
+}
+
+static int check_options(const char *path, const struct reader_options *o, struct cel_error *e)
+{
+	if (o->ids_path != NULL && o->id_prefix != NULL)
+		return error_set(e, CEL_EUSAGE, "ids come from a file or from a prefix, not from both");
+	if (o->ids_path != NULL && strcmp(o->ids_path, "-") == 0 && strcmp(path, "-") == 0)
+		return error_set(e, CEL_EUSAGE, "vectors and ids cannot both come from standard input");
+	if (o->format > READER_JSONL)
+		return error_set(e, CEL_EUSAGE, "unknown format");
+	return schema_check(o->schema, e);
+}
+
+static int open_format(struct reader *r, struct cel_error *e)
+{
+	int rc = detect_format(r, e);
+	bool has_ids = r->ids != NULL || r->id_prefix != NULL || r->options.is_id_optional;
+	if (rc == 0 && !has_ids && !r->format->can_have_ids)
+		rc = error_set(e, CEL_EUSAGE, "the format has no ids: give a file of them or a prefix");
+	if (rc == 0)
+		rc = r->format->open(r->stream, &r->schema, &r->state, e);
+	if (rc < 0)
+		error_context(e, "%s", stream_name(r->stream));
+	return rc;
+}
+
+static int open_parts(struct reader *r, const char *path, const struct reader_options *o, struct cel_error *e)
+{
+	if (o->id_prefix != NULL) {
+		r->id_prefix = mem_strdup(o->id_prefix);
+		if (r->id_prefix == NULL)
+			return error_nomem(e, strlen(o->id_prefix) + 1);
+	}
+	int rc = stream_open(path, &r->stream, e);
+	if (rc == 0 && o->ids_path != NULL)
+		rc = ids_open(o->ids_path, o->is_ids_nul, &r->ids, e);
+	return rc < 0 ? rc : open_format(r, e);
+}
+
+int reader_open(const char *path, const struct reader_options *options, struct reader **out, struct cel_error *e)
+{
+	int rc = check_options(path, options, e);
+	if (rc < 0)
+		return rc;
+	struct reader *r = mem_calloc(1, sizeof *r);
+	if (r == NULL)
+		return error_nomem(e, sizeof *r);
+	r->schema = *options->schema;
+	r->options = (struct reader_options){.format = options->format, .is_id_optional = options->is_id_optional};
+	r->can_continue = true;
+	rc = open_parts(r, path, options, e);
+	if (rc < 0) {
+		reader_free(r);
+		return rc;
+	}
+	*out = r;
+	return 0;
+}
+
+void reader_free(struct reader *r)
+{
+	if (r == NULL)
+		return;
+	if (r->state != NULL)
+		r->format->free(r->state);
+	ids_free(r->ids);
+	stream_free(r->stream);
+	mem_free(r->id_prefix);
+	mem_free(r);
+}
+
+const char *reader_name(const struct reader *r)
+{
+	return stream_name(r->stream);
+}
+
+bool reader_can_continue(const struct reader *r)
+{
+	return r->can_continue;
+}
+
+/* Puts file, row and id in front of the message. */
+static int name_row(struct reader *r, const struct format_row *row, int rc, struct cel_error *e)
+{
+	if (row->id.size > 0 && record_check_id(row->id, NULL) == 0)
+		error_context(e, "id \"%.*s\"", (int)(row->id.size < ID_PRINTED ? row->id.size : ID_PRINTED),
+			      (const char *)row->id.data);
+	error_context(e, "%s: %s %" PRIu64, stream_name(r->stream), r->format->unit, row->number);
+	return rc;
+}
+
+/* Counts what is left of rows or ids and says that the numbers differ. */
+static int report_counts(struct reader *r, uint64_t n_ids, struct cel_error *e)
+{
+	struct format_row row = {0};
+	struct slice id;
+	int rc;
+	r->can_continue = false;
+	while ((rc = ids_next(r->ids, &id, e)) > 0)
+		n_ids++;
+	if (rc < 0)
+		return rc;
+	while ((rc = r->format->next(r->state, &row, e)) > 0 || row.is_intact)
+		r->n_rows++;
+	if (rc < 0)
+		return name_row(r, &row, rc, e);
+	return error_set(e, CEL_EDATA, "%s: %" PRIu64 " rows, but %s has %" PRIu64 " ids", stream_name(r->stream),
+			 r->n_rows, ids_name(r->ids), n_ids);
+}
+
+/* The row's id from wherever it comes. Clears can_continue if there is none left. */
+static int give_id(struct reader *r, struct format_row *row, struct cel_error *e)
+{
+	bool is_given = r->ids != NULL || r->id_prefix != NULL;
+	bool is_doubly_given = is_given && row->has_id;
+	if (r->ids != NULL) {
+		struct slice id;
+		int rc = ids_next(r->ids, &id, e);
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			return report_counts(r, r->n_rows - 1, e);
+		if (!is_doubly_given)
+			row->id = id;
+	} else if (r->id_prefix != NULL && !is_doubly_given) {
+		int length = snprintf(r->made_id, sizeof r->made_id, "%s%" PRIu64, r->id_prefix, r->n_rows - 1);
+		row->id = slice_make(r->made_id, (size_t)length < sizeof r->made_id ? (size_t)length : sizeof r->made_id);
+	}
+	row->has_id = row->has_id || is_given;
+	if (is_doubly_given)
+		return error_set(e, CEL_EDATA, "the row has an id of its own, but ids are given from outside too");
+	return 0;
+}
+
+static int check_row(struct reader *r, const struct format_row *row, struct cel_error *e)
+{
+	if (row->has_id) {
+		int rc = record_check_id(row->id, e);
+		if (rc < 0)
+			return rc;
+	} else if (!r->options.is_id_optional) {
+		return error_set(e, CEL_EDATA, "no id");
+	}
+	return record_check_vector(&r->schema, row->vector, e);
+}
+
+static int end_of_rows(struct reader *r, struct cel_error *e)
+{
+	struct slice id;
+	int rc = r->ids != NULL ? ids_next(r->ids, &id, e) : 0;
+	return rc > 0 ? report_counts(r, r->n_rows + 1, e) : rc;
+}
+
+int reader_next(struct reader *r, struct reader_row *out, struct cel_error *e)
+{
+	struct format_row row = {0};
+	r->can_continue = false;
+	int rc = r->format->next(r->state, &row, e);
+	if (rc == 0)
+		return end_of_rows(r, e);
+	if (rc < 0 && !row.is_intact)
+		return rc == CEL_EDATA ? name_row(r, &row, rc, e) : rc;
+	r->n_rows++;
+	r->can_continue = true;
+	struct cel_error id_error = {0};
+	int id_rc = give_id(r, &row, &id_error);
+	bool is_fatal = id_rc < 0 && (id_rc != CEL_EDATA || !r->can_continue);
+	if (id_rc < 0 && (rc > 0 || is_fatal)) { /* else the error of the row itself comes first */
+		rc = id_rc;
+		if (e != NULL)
+			*e = id_error;
+	}
+	if (is_fatal) {
+		r->can_continue = false;
+		return rc;
+	}
+	if (rc > 0) {
+		int check = check_row(r, &row, e);
+		rc = check < 0 ? check : rc;
+	}
+	if (rc < 0)
+		return name_row(r, &row, rc, e);
+	*out = (struct reader_row){.id = row.id, .vector = row.vector, .metadata = row.metadata, .number = row.number};
+	return 1;
+}
