@@ -4,10 +4,13 @@
  *     schema  ["cel-schema", 1, dim, type, metric, model]
  *     commit  ["cel-commit", 1, schema link, tree link, [parent link...], generation, time, author, message]
  *
- * Parents are sorted by CID and distinct (at most 2); generation is 1 + the largest of the parents', 0 without parents. */
+ * Parents are sorted by CID and distinct (at most 2); generation is 1 + the largest of the parents', 0 without parents.
+ * Author and message are UTF-8 without NUL, the author one line without control characters; time and generation are
+ * below 2^63. */
 #ifndef VERSION_COMMIT_H
 #define VERSION_COMMIT_H
 
+#include "buf.h"
 #include "cid.h"
 #include "store.h"
 
@@ -26,8 +29,14 @@ struct commit {
 };
 
 int commit_decode(struct slice block, struct commit *out, struct cel_error *e); /* CEL_ECORRUPT if not canonical */
+/* Parents may be given in any order. CEL_EUSAGE for what commit_decode would refuse (a text that is too long, ...). */
 int commit_put(struct store_batch *batch, const struct commit *commit, struct cid *out, struct cel_error *e);
+/* CEL_ENOTFOUND if the store has no such block. */
 int commit_read(struct store_read *read, const struct cid *cid, struct commit *out, struct cel_error *e);
+
+/* The block of a commit or a schema, appended to b. */
+int commit_encode(const struct commit *commit, struct buf *b, struct cel_error *e);
+int schema_encode(const struct cel_schema *schema, struct buf *b, struct cel_error *e);
 
 int schema_decode(struct slice block, struct cel_schema *out, struct cel_error *e);
 int schema_put(struct store_batch *batch, const struct cel_schema *schema, struct cid *out, struct cel_error *e);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of commits: NAME, NAME~N, NAME@TAG, a commit CID or a unique prefix of it (8 characters or more). Names win
- * over CID prefixes. ~ follows single parents and, at a merge, is an error that names both. NAME@{N} and NAME@{TIME} look
- * in the ref log. */
+ * over CID prefixes. ~ follows single parents and, at a merge, is an error that names both.
+ *
+ * NAME@{N} and NAME@{TIME} look in this store's log of the ref: N moves ago, or where it was at the end of a day, minute or
+ * second in the local time zone: YYYY-MM-DD, YYYY-MM-DD HH:MM, YYYY-MM-DD HH:MM:SS, yesterday. */
 #ifndef VERSION_REV_H
 #define VERSION_REV_H
 
