@@ -2,7 +2,8 @@
 /* AVX2 with F16C.
  *
  * Float: the 32 lanes are four registers. A tail fills whole registers first; what is left of f32 is a vmaskmov, and of
- * 16-bit elements a copy to zeroed memory: neither reads beyond the end, and zeros are harmless (see kernel.h).
+ * 16-bit elements the last register read again and shifted: neither reads beyond the end, and the zeros that fill it up are
+ * harmless (see kernel.h).
  * One-to-many kernels take two rows at a time, since one row's additions wait for each other (bytes: four).
  *
  *     lanes: s0 = 0..7, s1 = 8..15, s2 = 16..23, s3 = 24..31     s0 + s2, s1 + s3 -> 16, their sum -> 8, -> 4, -> 2, -> 1
@@ -31,15 +32,25 @@ SIMD_INLINE __m256 load8(const uint8_t *p, enum simd_element type)
 	return widen(_mm_loadu_si128((const __m128i_u *)(const void *)p), type);
 }
 
-/* The first count < 8 elements, then zeros. */
-SIMD_INLINE __m256 load_some(const uint8_t *p, size_t count, enum simd_element type)
+/* The first count < 8 elements, then zeros. 16-bit elements that have 8 before them are the end of a whole register,
+ * shifted down; else they are put together from 4, 2 and 1. */
+SIMD_INLINE __m256 load_some(const uint8_t *p, size_t count, bool has_8_before, enum simd_element type)
 {
+	static const uint8_t SHIFT[32] = {0,   1,   2,   3,   4,   5,   6,   7,   8,   9,   10,
+					  11,  12,  13,  14,  15,  128, 128, 128, 128, 128, 128,
+					  128, 128, 128, 128, 128, 128, 128, 128, 128, 128};
 	if (type == SIMD_F32) {
 		const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
 		__m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), index);
 		return _mm256_maskload_ps((const float *)(const void *)p, mask);
 	}
-	uint64_t word[2] = {0, 0}; /* 4, 2 and 1 elements: no call of memcpy */
+	if (has_8_before) {
+		size_t surplus = 2 * (8 - count);
+		__m128i whole = _mm_loadu_si128((const __m128i_u *)(const void *)(p - surplus));
+		__m128i shift = _mm_loadu_si128((const __m128i_u *)(const void *)(SHIFT + surplus));
+		return widen(_mm_shuffle_epi8(whole, shift), type);
+	}
+	uint64_t word[2] = {0, 0};
 	uint8_t *to = (uint8_t *)word;
 	if ((count & 4) != 0)
 		memcpy(to, p, 8);
@@ -96,11 +107,11 @@ SIMD_INLINE void sum_rows(const uint8_t *q, const uint8_t *const *row, const uin
 		if (from >= n)
 			break;
 		bool is_whole = from + 8 <= n;
-		__m256 x = is_whole ? load8(q + from * size, type) : load_some(q + from * size, n - from, type);
+		__m256 x = is_whole ? load8(q + from * size, type) : load_some(q + from * size, n - from, from > 0, type);
 #pragma GCC unroll 2
 		for (int r = 0; r < rows; r++) {
 			const uint8_t *p = row[r] + from * size;
-			__m256 y = is_whole ? load8(p, type) : load_some(p, n - from, type);
+			__m256 y = is_whole ? load8(p, type) : load_some(p, n - from, from > 0, type);
 			s[r][g] = add_term(s[r][g], x, y, term);
 		}
 	}

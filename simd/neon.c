@@ -117,11 +117,15 @@ SIMD_MANY(dot_f32_many_neon, dot_f32_neon, float, float, float)
 
 /* ---- bytes */
 
-/* The bytes from `from` on: 16, or those that are left and zeros. */
+/* The bytes from `from` on: 16, or those that are left and zeros, in any order: the last 16 with the old ones cleared. */
 SIMD_INLINE uint8x16_t load16(const uint8_t *p, size_t from, size_t n)
 {
+	static const uint8_t KEEP[32] = {[16] = 255, 255, 255, 255, 255, 255, 255, 255,
+					 255,        255, 255, 255, 255, 255, 255, 255};
 	if (from + 16 <= n)
 		return vld1q_u8(p + from);
+	if (n >= 16)
+		return vandq_u8(vld1q_u8(p + n - 16), vld1q_u8(KEEP + (n - from)));
 	uint8_t copy[16] = {0};
 	memcpy(copy, p + from, n - from);
 	return vld1q_u8(copy);

@@ -4,15 +4,20 @@
  *
  *     u8 * i8:   x = x' + 128     sum ab = sum a'b + 128 sum b
  *
- * A tail goes through a zeroed copy; there b is 0, so the flipped zeros of a add nothing. */
+ * What a tail leaves empty is 0 in b, so the flipped zeros of a add nothing. */
 #include <arm_neon.h>
 
 #include "kernel.h"
 
+/* The bytes from `from` on: 16, or those that are left and zeros, in any order: the last 16 with the old ones cleared. */
 SIMD_INLINE uint8x16_t load16(const uint8_t *p, size_t from, size_t n)
 {
+	static const uint8_t KEEP[32] = {[16] = 255, 255, 255, 255, 255, 255, 255, 255,
+					 255,        255, 255, 255, 255, 255, 255, 255};
 	if (from + 16 <= n)
 		return vld1q_u8(p + from);
+	if (n >= 16)
+		return vandq_u8(vld1q_u8(p + n - 16), vld1q_u8(KEEP + (n - from)));
 	uint8_t copy[16] = {0};
 	memcpy(copy, p + from, n - from);
 	return vld1q_u8(copy);
