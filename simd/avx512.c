@@ -11,6 +11,7 @@
  * are modulo 2^32. Bits are counted by looking nibbles up. */
 #include <immintrin.h>
 
+#include "avx512.h"
 #include "kernel.h"
 
 /* ---- float */
@@ -213,7 +214,7 @@ SIMD_INLINE uint32_t byte_sum(const void *pa, const void *pb, size_t n, enum byt
 		s0 = add_pairs(s0, a + i, b + i, (__mmask32)tail, type, term);
 		s1 = add_pairs(s1, a + i + 32, b + i + 32, (__mmask32)(tail >> 32), type, term);
 	}
-	return (uint32_t)_mm512_reduce_add_epi32(_mm512_add_epi32(s0, s1));
+	return sum_u32(_mm512_add_epi32(s0, s1));
 }
 
 static uint32_t l2sq_i8_avx512(const int8_t *a, const int8_t *b, size_t n)

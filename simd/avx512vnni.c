@@ -12,6 +12,7 @@
  * A tail is a masked load; zeros add nothing (every product has an unmasked zero as a factor). */
 #include <immintrin.h>
 
+#include "avx512.h"
 #include "kernel.h"
 
 SIMD_INLINE __mmask64 first(size_t n)
@@ -22,11 +23,6 @@ SIMD_INLINE __mmask64 first(size_t n)
 SIMD_INLINE __m512i flip(__m512i v)
 {
 	return _mm512_xor_si512(v, _mm512_set1_epi8((char)-128));
-}
-
-SIMD_INLINE uint32_t total(__m512i v)
-{
-	return (uint32_t)_mm512_reduce_add_epi32(v);
 }
 
 /* ---- one to one: a step takes up to 64 elements and adds to two sums, which are added up in the end */
@@ -82,8 +78,8 @@ SIMD_INLINE uint32_t byte_sum(const void *pa, const void *pb, size_t n, enum op 
 	__m512i s0 = _mm512_add_epi32(s[0], t[0]);
 	__m512i s1 = _mm512_add_epi32(s[1], t[1]);
 	if (op == DOT_I8 || op == DOT_U8)
-		return total(_mm512_sub_epi32(s0, s1));
-	return total(_mm512_add_epi32(s0, s1));
+		return sum_u32(_mm512_sub_epi32(s0, s1));
+	return sum_u32(_mm512_add_epi32(s0, s1));
 }
 
 static uint32_t l2sq_i8_avx512vnni(const int8_t *a, const int8_t *b, size_t n)
