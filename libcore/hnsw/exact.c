@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records are copied into a block of rows; a full block is met with every query in turn, so a row is read from
+ * cache by all queries but the first. An id is kept only once its record is among somebody's best: the block's ids
+ * are copied then into pages that stay where they are. */
+#include "alloc.h"
+#include "distance.h"
+#include "error.h"
+#include "hnsw.h"
+#include "record.h"
+#include "topk.h"
+
+#define ROWS MEASURE_MAX
+#define PAGE_SIZE 65536u
+
+struct id_page {
+	struct id_page *next;
+	size_t used;
+	uint8_t bytes[PAGE_SIZE];
+};
+
+struct exact {
+	struct measure measure;
+	struct cel_schema schema;
+	uint32_t k;
+	size_t n_queries, vector_size;
+	struct measure_query *queries;
+	uint8_t *query_bytes;
+	struct topk *best;           /* [n_queries] */
+	struct topk_entry *entries;  /* [n_queries * k] */
+	struct hnsw_hit *hits;       /* [k], of the last exact_hits */
+	struct id_page *pages;
+	uint8_t *rows;               /* [ROWS] vectors */
+	double norms[ROWS];
+	uint8_t ids[ROWS][CEL_ID_MAX];
+	size_t id_sizes[ROWS];
+	struct slice kept[ROWS];     /* the copy, once there is one */
+	uint32_t n_rows;
+};
+
+int exact_new(const struct cel_schema *schema, uint32_t k, const uint8_t *queries, size_t n_queries, struct exact **out,
+	      struct cel_error *e)
+{
+	const struct simd_kernels *kernels = simd_select();
+	if (kernels == NULL)
+		return error_set(e, CEL_EUNAVAILABLE, "%s", simd_select_error());
+	struct exact *x = mem_calloc(1, sizeof *x);
+	if (x == NULL)
+		return error_nomem(e, sizeof *x);
+	x->measure = (struct measure){
+		.kernels = kernels, .type = schema->type, .metric = schema->metric, .dim = schema->dim,
+	};
+	x->schema = *schema;
+	x->k = k;
+	x->n_queries = n_queries;
+	x->vector_size = schema_vector_size(schema);
+	x->query_bytes = mem_dup(queries, n_queries * x->vector_size);
+	x->queries = mem_calloc(n_queries, sizeof *x->queries);
+	x->best = mem_calloc(n_queries, sizeof *x->best);
+	size_t n_entries;
+	x->entries = __builtin_mul_overflow(n_queries, (size_t)k, &n_entries) ? NULL :
+										mem_calloc(n_entries, sizeof *x->entries);
+	x->hits = mem_calloc(k, sizeof *x->hits);
+	x->rows = mem_alloc(ROWS * x->vector_size);
+	if (x->query_bytes == NULL || x->queries == NULL || x->best == NULL || x->entries == NULL || x->hits == NULL ||
+	    x->rows == NULL) {
+		exact_free(x);
+		return error_nomem(e, n_queries * (x->vector_size + k * sizeof *x->entries));
+	}
+	for (size_t q = 0; q < n_queries; q++) {
+		x->queries[q] = measure_query(&x->measure, x->query_bytes + q * x->vector_size);
+		x->best[q] = (struct topk){.entries = x->entries + q * k, .k = k};
+	}
+	*out = x;
+	return 0;
+}
+
+void exact_free(struct exact *x)
+{
+	if (x == NULL)
+		return;
+	while (x->pages != NULL) {
+		struct id_page *page = x->pages;
+		x->pages = page->next;
+		mem_free(page);
+	}
+	mem_free(x->query_bytes);
+	mem_free(x->queries);
+	mem_free(x->best);
+	mem_free(x->entries);
+	mem_free(x->hits);
+	mem_free(x->rows);
+	mem_free(x);
+}
+
+static int keep_id(struct exact *x, uint32_t row, struct cel_error *e)
+{
+	if (x->kept[row].data != NULL)
+		return 0;
+	size_t size = x->id_sizes[row];
+	if (x->pages == NULL || PAGE_SIZE - x->pages->used < size) {
+		struct id_page *page = mem_alloc(sizeof *page);
+		if (page == NULL)
+			return error_nomem(e, sizeof *page);
+		page->next = x->pages;
+		page->used = 0;
+		x->pages = page;
+	}
+	uint8_t *copy = x->pages->bytes + x->pages->used;
+	memcpy(copy, x->ids[row], size);
+	x->pages->used += size;
+	x->kept[row] = slice_make(copy, size);
+	return 0;
+}
+
+static int flush(struct exact *x, struct cel_error *e)
+{
+	uint32_t ordinals[ROWS];
+	float distances[ROWS];
+	for (uint32_t i = 0; i < x->n_rows; i++) {
+		ordinals[i] = i;
+		x->norms[i] = measure_norm2(&x->measure, x->rows + i * x->vector_size);
+		x->kept[i] = (struct slice){0};
+	}
+	for (size_t q = 0; q < x->n_queries && x->k > 0; q++) {
+		struct topk *best = &x->best[q];
+		measure_many(&x->measure, &x->queries[q], x->rows, ordinals, x->n_rows, x->norms, distances);
+		for (uint32_t i = 0; i < x->n_rows; i++) {
+			if (!topk_is_wanted(best, distances[i]))
+				continue;
+			int rc = keep_id(x, i, e);
+			if (rc < 0)
+				return rc;
+			topk_add(best, distances[i], x->kept[i], 0);
+		}
+	}
+	x->n_rows = 0;
+	return 0;
+}
+
+int exact_add(struct exact *x, struct slice id, struct slice vector, struct cel_error *e)
+{
+	if (vector.size != x->vector_size || id.size > CEL_ID_MAX)
+		return error_set(e, CEL_EDATA, "a record has %zu bytes of vector and %zu of id, not %zu and at most %u",
+				 vector.size, id.size, x->vector_size, CEL_ID_MAX);
+	memcpy(x->rows + x->n_rows * x->vector_size, vector.data, vector.size);
+	memcpy(x->ids[x->n_rows], id.data, id.size);
+	x->id_sizes[x->n_rows] = id.size;
+	x->n_rows++;
+	return x->n_rows == ROWS ? flush(x, e) : 0;
+}
+
+int exact_hits(struct exact *x, size_t query, const struct hnsw_hit **hits, uint32_t *n, struct cel_error *e)
+{
+	int rc = flush(x, e);
+	if (rc < 0)
+		return rc;
+	const struct topk *best = &x->best[query];
+	for (uint32_t i = 0; i < best->n; i++)
+		x->hits[i] = (struct hnsw_hit){.distance = best->entries[i].distance, .id = best->entries[i].id};
+	*hits = x->hits;
+	*n = best->n;
+	return 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An index as the search sees it: pointers into a mapped file, or into what is being built.
+ *
+ *     node  --node_vectors-->  vectors of one code  --vector_records-->  records of one vector, by id
+ */
+#ifndef HNSW_INDEX_H
+#define HNSW_INDEX_H
+
+#include <stdatomic.h>
+
+#include "distance.h"
+#include "graph.h"
+#include "layout.h"
+#include "quantise.h"
+
+struct hnsw_index {
+	struct layout layout;
+	uint8_t digest[SHA256_SIZE];
+	struct graph graph;
+	struct quantiser quantiser;
+	struct measure measure;
+	size_t vector_size;
+	const uint8_t *vectors;
+	const uint8_t *digests;        /* NULL while building */
+	const uint8_t *id_offsets;     /* u64 */
+	const uint8_t *ids;
+	const uint8_t *node_vectors;   /* u32; NULL: node i is vector i */
+	const uint8_t *vector_records; /* u32; NULL: vector i is record i */
+	const uint8_t *recall;
+	uint32_t n_recall;
+	_Atomic uint64_t *checked; /* one bit a vector: its digest was found good in this process */
+	const uint8_t *map;
+	size_t map_size;
+};
+
+struct range {
+	uint32_t start, end;
+};
+
+/* CEL_ECORRUPT if what the file says is out of bounds. */
+int index_node_vectors(const struct hnsw_index *x, uint32_t node, struct range *out, struct cel_error *e);
+int index_vector_records(const struct hnsw_index *x, uint32_t vector, struct range *out, struct cel_error *e);
+int index_id(const struct hnsw_index *x, uint32_t record, struct slice *out, struct cel_error *e);
+
+/* The graph's links in a file or memory of final widths: level 0 at `links`, the others one behind the other. */
+void index_set_links(struct graph *g, uint32_t M, const uint8_t *links, const uint8_t *upper);
+
+static inline const uint8_t *index_vector(const struct hnsw_index *x, uint32_t vector)
+{
+	return x->vectors + (size_t)vector * x->vector_size;
+}
+
+#endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hnsw_build, step by step:
+ *
+ *   input -> gather (scratch file) -> learn the quantiser -> group into nodes, in hash order
+ *         -> write vectors, digests, ids to the file      (page cache from here on; the scratch file goes)
+ *         -> rows of codes -> graph without the last nodes -> recall table -> the last nodes
+ *         -> write codes, links, table, header
+ *
+ * What stays in memory while the graph grows is codes, links and a few words a node. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "alloc.h"
+#include "build.h"
+#include "bytes.h"
+#include "error.h"
+#include "file_write.h"
+#include "group.h"
+#include "index.h"
+#include "levels.h"
+#include "pages.h"
+#include "recall_table.h"
+#include "record.h"
+
+struct build {
+	const struct hnsw_params *params;
+	struct progress progress;
+	const char *path;
+	struct gathered gathered;
+	struct groups groups;
+	float *offset;
+	struct pages codes;
+	struct team *team;
+	struct builder *builder;
+	struct file_writer writer;
+	bool is_writing;
+	struct hnsw_index view; /* what a search sees of it; its layout becomes the file's */
+	uint64_t ids_size;
+	struct recall_row recall[RECALL_ROWS_MAX];
+	uint32_t n_recall;
+};
+
+/* ---- the part of the file that is known before the graph */
+
+static int begin_section(struct build *b, enum section section, struct cel_error *e)
+{
+	return file_writer_seek(&b->writer, b->view.layout.sections[section].offset, e);
+}
+
+static uint64_t vector_record(const struct build *b, uint32_t vector)
+{
+	return b->groups.records[b->groups.vector_first[vector]];
+}
+
+static int put_vectors(struct build *b, struct cel_error *e)
+{
+	int rc = begin_section(b, SECTION_VECTORS, e);
+	for (uint32_t v = 0; v < b->groups.n_vectors && rc == 0; v++)
+		rc = file_writer_put(&b->writer, gathered_vector(&b->gathered, vector_record(b, v)), b->view.vector_size, e);
+	if (rc == 0)
+		rc = begin_section(b, SECTION_DIGESTS, e);
+	for (uint32_t v = 0; v < b->groups.n_vectors && rc == 0; v++) {
+		uint8_t digest[SHA256_SIZE];
+		sha256(gathered_vector(&b->gathered, vector_record(b, v)), b->view.vector_size, digest);
+		rc = file_writer_put(&b->writer, digest, 8, e);
+	}
+	return rc;
+}
+
+static int put_ids(struct build *b, struct cel_error *e)
+{
+	uint8_t word[8];
+	uint64_t offset = 0;
+	int rc = begin_section(b, SECTION_ID_OFFSETS, e);
+	for (uint64_t i = 0; i <= b->gathered.n && rc == 0; i++) {
+		store_le64(word, offset);
+		rc = file_writer_put(&b->writer, word, 8, e);
+		if (i < b->gathered.n)
+			offset += gathered_id(&b->gathered, b->groups.records[i]).size;
+	}
+	if (rc == 0)
+		rc = begin_section(b, SECTION_IDS, e);
+	for (uint64_t i = 0; i < b->gathered.n && rc == 0; i++) {
+		struct slice id = gathered_id(&b->gathered, b->groups.records[i]);
+		rc = file_writer_put(&b->writer, id.data, id.size, e);
+	}
+	return rc;
+}
+
+static int put_table(struct build *b, enum section section, const uint32_t *first, struct cel_error *e)
+{
+	int rc = begin_section(b, section, e);
+	for (uint64_t i = 0; i < b->view.layout.sections[section].size / 4 && rc == 0; i++) {
+		uint8_t word[4];
+		store_le32(word, first[i]);
+		rc = file_writer_put(&b->writer, word, 4, e);
+	}
+	return rc;
+}
+
+static int put_floats(struct build *b, struct cel_error *e)
+{
+	int rc = begin_section(b, SECTION_OFFSETS, e);
+	for (uint32_t d = 0; d < b->view.layout.schema.dim && rc == 0; d++) {
+		uint8_t word[4];
+		store_le_f32(word, b->offset[d]);
+		rc = file_writer_put(&b->writer, word, 4, e);
+	}
+	return rc;
+}
+
+static int write_records(struct build *b, struct cel_error *e)
+{
+	int rc = file_writer_open(&b->writer, b->path, e);
+	if (rc < 0)
+		return rc;
+	b->is_writing = true;
+	rc = put_vectors(b, e);
+	if (rc == 0)
+		rc = put_ids(b, e);
+	if (rc == 0)
+		rc = put_table(b, SECTION_NODE_VECTORS, b->groups.node_first, e);
+	if (rc == 0)
+		rc = put_table(b, SECTION_VECTOR_RECORDS, b->groups.vector_first, e);
+	if (rc == 0)
+		rc = put_floats(b, e);
+	if (rc == 0)
+		rc = file_writer_flush(&b->writer, e);
+	return rc;
+}
+
+/* ---- learning, codes, graph */
+
+static int prepare(struct build *b, const struct cel_schema *schema, const struct simd_kernels *kernels,
+		   struct cel_error *e)
+{
+	struct hnsw_index *x = &b->view;
+	b->offset = mem_calloc(schema->dim, sizeof *b->offset);
+	if (b->offset == NULL)
+		return error_nomem(e, schema->dim * sizeof *b->offset);
+	x->quantiser = (struct quantiser){
+		.kernels = kernels, .type = schema->type, .metric = schema->metric, .dim = schema->dim,
+	};
+	x->measure = (struct measure){
+		.kernels = kernels, .type = schema->type, .metric = schema->metric, .dim = schema->dim,
+	};
+	int rc = quantise_train(&x->quantiser, b->offset, b->gathered.vectors, b->gathered.n, e);
+	if (rc == 0)
+		rc = group_records(&b->gathered, &x->quantiser, &b->groups, e);
+	if (rc < 0)
+		return rc;
+	struct layout *l = &x->layout;
+	l->n_records = b->gathered.n;
+	l->n_vectors = b->groups.n_vectors;
+	l->n_nodes = b->groups.n_nodes;
+	l->n_levels = levels_count(b->groups.hashes, l->n_nodes, b->params->M, l->level_count);
+	l->extra = x->quantiser.extra;
+	l->scale = x->quantiser.scale;
+	l->norm2_max = x->quantiser.norm2_max;
+	b->ids_size = b->gathered.id_offsets[b->gathered.n];
+	layout_place(l, b->ids_size, 0);
+	x->vector_size = schema_vector_size(schema);
+	x->graph = (struct graph){
+		.kernels = kernels, .n_nodes = l->n_nodes, .n_levels = l->n_levels,
+		.code_stride = quantise_stride(schema->dim, l->extra),
+	};
+	memcpy(x->graph.level_count, l->level_count, sizeof l->level_count);
+	return 0;
+}
+
+/* From here on the vectors are read from the file to be. */
+static int map_records(struct build *b, struct cel_error *e)
+{
+	struct hnsw_index *x = &b->view;
+	const struct layout *l = &x->layout;
+	uint64_t end = l->sections[SECTION_OFFSETS].offset + l->sections[SECTION_OFFSETS].size;
+	void *map = mmap(NULL, end, PROT_READ, MAP_SHARED, b->writer.file.fd, 0);
+	if (map == MAP_FAILED)
+		return error_set_errno(e, CEL_EIO, errno, "cannot map the index that is being built");
+	x->map = map;
+	x->map_size = end;
+	x->vectors = x->map + l->sections[SECTION_VECTORS].offset;
+	x->id_offsets = x->map + l->sections[SECTION_ID_OFFSETS].offset;
+	x->ids = x->map + l->sections[SECTION_IDS].offset;
+	if (l->sections[SECTION_NODE_VECTORS].size > 0)
+		x->node_vectors = x->map + l->sections[SECTION_NODE_VECTORS].offset;
+	if (l->sections[SECTION_VECTOR_RECORDS].size > 0)
+		x->vector_records = x->map + l->sections[SECTION_VECTOR_RECORDS].offset;
+	return 0;
+}
+
+static int make_codes(struct build *b, struct cel_error *e)
+{
+	struct hnsw_index *x = &b->view;
+	size_t stride = x->graph.code_stride;
+	int rc = pages_new(&b->codes, x->layout.n_nodes * stride, e);
+	if (rc < 0)
+		return rc;
+	uint8_t *rows = b->codes.data;
+	x->graph.codes = rows;
+	MEM_CLEANUP float *scratch = mem_calloc(x->layout.schema.dim, sizeof *scratch);
+	if (scratch == NULL)
+		return error_nomem(e, x->layout.schema.dim * sizeof *scratch);
+	for (uint32_t i = 0; i < x->layout.n_nodes; i++)
+		quantise_row(&x->quantiser, index_vector(x, b->groups.node_first[i]), scratch, rows + i * stride);
+	return 0;
+}
+
+static int measure_recall(struct build *b, uint32_t held_out, struct cel_error *e)
+{
+	struct hnsw_index seen = b->view;
+	seen.graph = *builder_graph(b->builder);
+	int rows = recall_measure(&seen, held_out, b->team, b->recall, e);
+	if (rows < 0)
+		return rows;
+	b->n_recall = (uint32_t)rows;
+	return 0;
+}
+
+static int build_graph(struct build *b, struct cel_error *e)
+{
+	uint32_t n_nodes = b->view.layout.n_nodes;
+	uint32_t held_out = recall_held_out(n_nodes);
+	int rc = builder_new(&b->view.graph, b->params, b->team, &b->builder, e);
+	if (rc == 0)
+		rc = builder_insert(b->builder, n_nodes - held_out, &b->progress, e);
+	if (rc == 0 && held_out > 0) {
+		builder_trim(b->builder);
+		rc = measure_recall(b, held_out, e);
+		if (rc == 0)
+			rc = builder_insert(b->builder, n_nodes, &b->progress, e);
+	}
+	if (rc == 0)
+		builder_trim(b->builder);
+	return rc;
+}
+
+/* ---- the rest of the file */
+
+static int put_links(struct build *b, uint32_t level, uint32_t width, struct cel_error *e)
+{
+	const struct graph *g = builder_graph(b->builder);
+	uint8_t row[2 * M_MAX * 4];
+	int rc = 0;
+	for (uint32_t node = 0; node < g->level_count[level] && rc == 0; node++) {
+		const uint32_t *links = graph_row(g, level, node);
+		for (uint32_t i = 0; i < width; i++)
+			store_le32(row + (size_t)i * 4, links[i]);
+		rc = file_writer_put(&b->writer, row, (size_t)width * 4, e);
+	}
+	return rc;
+}
+
+static int write_graph(struct build *b, struct cel_error *e)
+{
+	struct layout *l = &b->view.layout;
+	layout_place(l, b->ids_size, b->n_recall); /* only what comes last has changed */
+	int rc = begin_section(b, SECTION_CODES, e);
+	if (rc == 0)
+		rc = file_writer_put(&b->writer, b->codes.data, l->sections[SECTION_CODES].size, e);
+	if (rc == 0)
+		rc = begin_section(b, SECTION_LINKS, e);
+	if (rc == 0 && l->n_levels > 0)
+		rc = put_links(b, 0, 2 * l->params.M, e);
+	if (rc == 0)
+		rc = begin_section(b, SECTION_UPPER_LINKS, e);
+	for (uint32_t level = 1; level < l->n_levels && rc == 0; level++)
+		rc = put_links(b, level, l->params.M, e);
+	if (rc == 0)
+		rc = begin_section(b, SECTION_RECALL, e);
+	for (uint32_t i = 0; i < b->n_recall && rc == 0; i++) {
+		uint8_t row[RECALL_ROW_SIZE];
+		recall_row_encode(&b->recall[i], row);
+		rc = file_writer_put(&b->writer, row, sizeof row, e);
+	}
+	return rc < 0 ? rc : file_writer_commit(&b->writer, l, e);
+}
+
+/* ---- all of it */
+
+static int check_arguments(const struct cel_schema *schema, const struct hnsw_params *params, struct cel_error *e)
+{
+	if (params->M < M_MIN || params->M > M_MAX)
+		return error_set(e, CEL_EUSAGE, "M = %u is not in %u..%u", params->M, M_MIN, M_MAX);
+	if (params->ef_construction < 8 || params->ef_construction > 4096)
+		return error_set(e, CEL_EUSAGE, "ef_construction = %u is not in 8..4096", params->ef_construction);
+	return schema_check(schema, e);
+}
+
+static int run(struct build *b, struct hnsw_input *input, uint32_t threads, struct cel_error *e)
+{
+	const struct cel_schema *schema = &b->view.layout.schema;
+	const struct simd_kernels *kernels = simd_select();
+	if (kernels == NULL)
+		return error_set(e, CEL_EUNAVAILABLE, "%s", simd_select_error());
+	int rc = gather(schema, input, b->path, &b->gathered, e);
+	if (rc == 0)
+		rc = prepare(b, schema, kernels, e);
+	if (rc == 0)
+		rc = write_records(b, e);
+	if (rc == 0)
+		rc = map_records(b, e);
+	if (rc < 0)
+		return rc;
+	gathered_release(&b->gathered);
+	rc = make_codes(b, e);
+	groups_release(&b->groups);
+	if (rc == 0)
+		rc = team_new(threads > 0 ? threads : 1, &b->team, e);
+	if (rc == 0)
+		rc = build_graph(b, e);
+	return rc < 0 ? rc : write_graph(b, e);
+}
+
+static void build_release(struct build *b)
+{
+	builder_free(b->builder);
+	team_free(b->team);
+	pages_release(&b->codes);
+	groups_release(&b->groups);
+	gathered_release(&b->gathered);
+	mem_free(b->offset);
+	if (b->view.map != NULL)
+		munmap((void *)(uintptr_t)b->view.map, b->view.map_size);
+	if (b->is_writing)
+		file_writer_release(&b->writer);
+}
+
+int hnsw_build(const struct cel_schema *schema, const struct hnsw_params *params, const struct cid *tree,
+	       struct hnsw_input *input, uint32_t threads, const char *path,
+	       int (*progress)(void *context, uint64_t done, uint64_t total), void *progress_context,
+	       struct cel_error *e)
+{
+	int rc = check_arguments(schema, params, e);
+	if (rc < 0)
+		return rc;
+	struct build *b = mem_calloc(1, sizeof *b);
+	if (b == NULL)
+		return error_nomem(e, sizeof *b);
+	b->params = params;
+	b->path = path;
+	b->progress = (struct progress){.told = progress, .context = progress_context};
+	b->view.layout = (struct layout){.tree = *tree, .schema = *schema, .params = *params};
+	memset(b->view.layout.schema.model, 0, sizeof b->view.layout.schema.model);
+	rc = run(b, input, threads, e);
+	build_release(b);
+	mem_free(b);
+	return rc;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The header of an index file and where its sections lie; cel-format(5), "INDEX FILE", gives it byte by byte. */
+#ifndef HNSW_LAYOUT_H
+#define HNSW_LAYOUT_H
+
+#include "graph.h"
+#include "hnsw.h"
+
+#define LAYOUT_FORMAT 1u
+#define LAYOUT_HEADER_SIZE 4096u
+#define LAYOUT_CHUNK_SIZE (1u << 20)
+#define RECALL_ROW_SIZE 32u
+#define RECALL_ROWS_MAX 64u
+#define RECORDS_MAX 0xfffffffeu
+
+enum section {
+	SECTION_VECTORS,        /* elements as stored, by vector */
+	SECTION_DIGESTS,        /* the first 8 bytes of each vector's SHA-256 */
+	SECTION_ID_OFFSETS,     /* u64, one more than records: where a record's id begins in the next section */
+	SECTION_IDS,
+	SECTION_NODE_VECTORS,   /* u32, one more than nodes: a node's first vector. Empty if each node has one */
+	SECTION_VECTOR_RECORDS, /* u32, one more than vectors: a vector's first record. Empty if each has one */
+	SECTION_OFFSETS,        /* f32 a dimension: of the codes */
+	SECTION_CODES,
+	SECTION_LINKS,          /* level 0 */
+	SECTION_UPPER_LINKS,    /* levels 1, 2, ... */
+	SECTION_RECALL,
+	SECTIONS,
+};
+
+struct layout {
+	struct cid tree;
+	struct cel_schema schema; /* without the model */
+	struct hnsw_params params;
+	uint64_t n_records, n_vectors;
+	uint32_t n_nodes, n_levels;
+	uint32_t level_count[LEVELS_MAX];
+	uint32_t extra;
+	float scale, norm2_max;
+	struct {
+		uint64_t offset, size;
+	} sections[SECTIONS];
+	uint64_t file_size;
+	uint8_t body_digest[SHA256_SIZE];
+};
+
+/* Fills sections and file_size from the counts. */
+void layout_place(struct layout *l, uint64_t ids_size, uint32_t recall_rows);
+void layout_encode(const struct layout *l, uint8_t header[LAYOUT_HEADER_SIZE]);
+/* Everything is checked that can be without reading the sections. */
+int layout_decode(const uint8_t header[LAYOUT_HEADER_SIZE], uint64_t file_size, struct layout *out, struct cel_error *e);
+/* Of an encoded header: the digest that stands for the whole file. */
+const uint8_t *layout_digest(const uint8_t header[LAYOUT_HEADER_SIZE]);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Choosing a node's links among candidates: near ones that are not near each other (HNSW paper, algorithm 4). */
+#ifndef HNSW_PRUNE_H
+#define HNSW_PRUNE_H
+
+#include "walk.h"
+
+struct pruner {
+	size_t code_stride;
+	uint32_t limit_max;
+	struct query_code *kept; /* [limit_max] */
+	int8_t *values;
+};
+
+int pruner_init(struct pruner *p, size_t code_stride, uint32_t limit_max, struct cel_error *e);
+void pruner_release(struct pruner *p);
+
+/* keys: `count` candidates ascending (distance to the node, ordinal), the node itself not among them. Moves those kept,
+ * at most `limit`, to the front; returns how many. */
+uint32_t prune(struct pruner *p, const struct graph *g, uint64_t *keys, uint32_t count, uint32_t limit);
+
+#endif

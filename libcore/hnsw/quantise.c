@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* code = round((x - offset[d]) * scale) cut to 0..255. The offset of a dimension is its least value and 255 / scale its
+ * greatest span, so nothing is cut among the vectors learnt from, except outliers: if some vector (at most one in 200)
+ * lies more than four times as far from the middle as the other 99.5 %, spans are taken without such vectors, since
+ * one wild row must not push all others into one code. Whole numbers that span at most 255 get scale 1 and lose
+ * nothing.
+ *
+ * cosine: vectors are divided by their norm first, and are L2 from there on. ip: L2 on the codes is no guide to
+ * the largest product, so the graph is built over rows lengthened by sqrt(max norm^2 - norm^2) (Bachrach et al., Speeding
+ * up the Xbox recommender system, RecSys 2014), spread over `extra` equal codes: among rows of one length L2 and the
+ * product agree. Queries are 0 there.
+ *
+ * Every step is one IEEE operation an element, or the fixed reduction of simd.h: the same bits everywhere. */
+#include "quantise.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "element.h"
+#include "error.h"
+#include "graph.h"
+
+#define MEDIAN_SAMPLE 255u
+#define OUTLIER_FACTOR 4.0f
+
+size_t quantise_stride(uint32_t dim, uint32_t extra)
+{
+	return ((size_t)dim + extra + 4 + 63) / 64 * 64;
+}
+
+static void widen(const struct quantiser *q, const uint8_t *vector, float *out)
+{
+	element_widen(q->type, vector, q->dim, out);
+	if (q->metric != CEL_COSINE)
+		return;
+	float norm2 = q->kernels->dot_f32(out, out, q->dim);
+	float inverse = norm2 > 0 ? 1.0f / sqrtf(norm2) : 0;
+	for (uint32_t i = 0; i < q->dim; i++)
+		out[i] *= inverse;
+}
+
+static int float_compare(const void *a, const void *b)
+{
+	float x, y;
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return (x > y) - (x < y);
+}
+
+/* The median of each dimension over a few rows spread evenly. */
+static int find_middle(const struct quantiser *q, const uint8_t *vectors, size_t n, float *middle, struct cel_error *e)
+{
+	size_t count = n < MEDIAN_SAMPLE ? n : MEDIAN_SAMPLE;
+	size_t size = q->dim * cel_type_size(q->type);
+	MEM_CLEANUP float *rows = mem_alloc(count * q->dim * sizeof *rows);
+	if (rows == NULL)
+		return error_nomem(e, count * q->dim * sizeof *rows);
+	for (size_t i = 0; i < count; i++)
+		widen(q, vectors + i * n / count * size, rows + i * q->dim);
+	float column[MEDIAN_SAMPLE];
+	for (uint32_t d = 0; d < q->dim; d++) {
+		for (size_t i = 0; i < count; i++)
+			column[i] = rows[i * q->dim + d];
+		qsort(column, count, sizeof *column, float_compare);
+		middle[d] = column[count / 2];
+	}
+	return 0;
+}
+
+static float reach(const float *x, const float *middle, uint32_t dim)
+{
+	float most = 0;
+	for (uint32_t d = 0; d < dim; d++) {
+		float away = fabsf(x[d] - middle[d]);
+		most = away > most ? away : most;
+	}
+	return most;
+}
+
+/* Above which reach a row is an outlier. */
+static int find_limit(const float *reaches, size_t n, float *limit, struct cel_error *e)
+{
+	MEM_CLEANUP float *sorted = mem_dup(reaches, n * sizeof *reaches);
+	if (sorted == NULL)
+		return error_nomem(e, n * sizeof *reaches);
+	qsort(sorted, n, sizeof *sorted, float_compare);
+	float usual = sorted[n - 1 - n / 200];
+	*limit = usual > 0 && sorted[n - 1] > OUTLIER_FACTOR * usual ? OUTLIER_FACTOR * usual : INFINITY;
+	return 0;
+}
+
+struct spans {
+	float *low, *high; /* [dim] */
+	bool is_whole;     /* all are whole numbers */
+};
+
+static void spans_add(struct spans *s, const float *x, uint32_t dim, bool is_first)
+{
+	for (uint32_t d = 0; d < dim; d++) {
+		s->low[d] = is_first || x[d] < s->low[d] ? x[d] : s->low[d];
+		s->high[d] = is_first || x[d] > s->high[d] ? x[d] : s->high[d];
+	}
+	for (uint32_t d = 0; d < dim && s->is_whole; d++)
+		s->is_whole = fabsf(x[d]) < 0x1p24f && x[d] == (float)(int)x[d];
+}
+
+/* Codes needed to hold the length that rows lack, at 255 each. */
+static uint32_t extra_codes(const struct quantiser *q)
+{
+	double most = sqrt((double)q->norm2_max) * (double)q->scale / 255;
+	double needed = ceil(most * most);
+	return needed < 1 ? 1 : needed < QUANTISE_EXTRA_MAX ? (uint32_t)needed : QUANTISE_EXTRA_MAX;
+}
+
+int quantise_train(struct quantiser *q, float *offset, const uint8_t *vectors, size_t n, struct cel_error *e)
+{
+	size_t size = q->dim * cel_type_size(q->type);
+	q->scale = 0;
+	q->extra = 0;
+	q->norm2_max = 0;
+	q->offset = offset;
+	memset(offset, 0, q->dim * sizeof *offset);
+	if (n == 0)
+		return 0;
+	MEM_CLEANUP float *work = mem_calloc((size_t)q->dim * 3, sizeof *work);
+	MEM_CLEANUP float *reaches = mem_calloc(n, sizeof *reaches);
+	if (work == NULL || reaches == NULL)
+		return error_nomem(e, (q->dim * 3 + n) * sizeof *work);
+	float *x = work, *middle = work + q->dim;
+	int rc = find_middle(q, vectors, n, middle, e);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++) {
+		widen(q, vectors + i * size, x);
+		reaches[i] = reach(x, middle, q->dim);
+	}
+	float limit = INFINITY;
+	rc = find_limit(reaches, n, &limit, e);
+	if (rc < 0)
+		return rc;
+	struct spans spans = {.low = offset, .high = work + 2 * (size_t)q->dim, .is_whole = true};
+	bool is_first = true;
+	for (size_t i = 0; i < n; i++) {
+		if (reaches[i] > limit)
+			continue;
+		widen(q, vectors + i * size, x);
+		spans_add(&spans, x, q->dim, is_first);
+		is_first = false;
+		if (q->metric == CEL_IP) {
+			float norm2 = q->kernels->dot_f32(x, x, q->dim);
+			q->norm2_max = norm2 > q->norm2_max ? norm2 : q->norm2_max;
+		}
+	}
+	float widest = 0;
+	for (uint32_t d = 0; d < q->dim; d++)
+		widest = spans.high[d] - spans.low[d] > widest ? spans.high[d] - spans.low[d] : widest;
+	q->scale = widest <= 0 ? 0 : spans.is_whole && widest <= 255 ? 1 : 255 / widest;
+	if (!isfinite(q->scale)) /* a span below 255 / FLT_MAX: as good as none */
+		q->scale = 0;
+	if (q->metric == CEL_IP)
+		q->extra = extra_codes(q);
+	return 0;
+}
+
+static uint8_t to_code(float v)
+{
+	v = v > 0 ? v : 0; /* NaN, from a damaged file, too */
+	v = v < 255 ? v : 255;
+	return (uint8_t)(int)(v + 0.5f);
+}
+
+static uint32_t row_constant(const uint8_t *row, size_t count)
+{
+	uint32_t squares = 0, sum = 0;
+	for (size_t i = 0; i < count; i++) {
+		squares += (uint32_t)row[i] * row[i];
+		sum += row[i];
+	}
+	return squares - 256 * sum;
+}
+
+void quantise_row(const struct quantiser *q, const uint8_t *vector, float *scratch, uint8_t *row)
+{
+	size_t stride = quantise_stride(q->dim, q->extra);
+	size_t used = (size_t)q->dim + q->extra;
+	widen(q, vector, scratch);
+	for (uint32_t d = 0; d < q->dim; d++)
+		row[d] = to_code((scratch[d] - q->offset[d]) * q->scale);
+	memset(row + q->dim, 0, stride - q->dim);
+	if (q->extra > 0) {
+		float missing = q->norm2_max - q->kernels->dot_f32(scratch, scratch, q->dim);
+		float share = sqrtf((missing > 0 ? missing : 0) / (float)q->extra) * q->scale;
+		memset(row + q->dim, to_code(share), q->extra);
+	}
+	uint32_t constant = row_constant(row, used);
+	memcpy(row + stride - 4, &constant, 4);
+}
+
+void quantise_row_query(const uint8_t *row, size_t stride, struct query_code *out)
+{
+	/* Bytes of padding are 0 in rows, so what stands against them does not matter; against K it must be 0. */
+	uint32_t squares = 0;
+	uint8_t *values = (uint8_t *)out->values;
+	for (size_t i = 0; i < stride - 4; i++) {
+		squares += (uint32_t)row[i] * row[i];
+		values[i] = row[i] ^ 0x80;
+	}
+	memset(values + stride - 4, 0, 4);
+	out->constant = squares;
+	out->mask = 0xffffffffu;
+	out->shift = 1;
+}
+
+static void quantise_product_query(const struct quantiser *q, const float *x, struct query_code *out)
+{
+	float most = 0;
+	for (uint32_t d = 0; d < q->dim; d++)
+		most = fabsf(x[d]) > most ? fabsf(x[d]) : most;
+	float scale = most > 0 ? 127 / most : 0;
+	if (!isfinite(scale))
+		scale = 0;
+	for (uint32_t d = 0; d < q->dim; d++) {
+		float v = x[d] * scale;
+		out->values[d] = (int8_t)(int)(v < 0 ? v - 0.5f : v + 0.5f);
+	}
+	memset(out->values + q->dim, 0, quantise_stride(q->dim, q->extra) - q->dim);
+	out->constant = 0x80000000u;
+	out->mask = 0;
+	out->shift = 0;
+}
+
+void quantise_query(const struct quantiser *q, const uint8_t *vector, float *scratch, struct query_code *out)
+{
+	size_t stride = quantise_stride(q->dim, q->extra);
+	widen(q, vector, scratch);
+	if (q->metric == CEL_IP) {
+		quantise_product_query(q, scratch, out);
+		return;
+	}
+	uint8_t *row = (uint8_t *)out->values;
+	for (uint32_t d = 0; d < q->dim; d++)
+		row[d] = to_code((scratch[d] - q->offset[d]) * q->scale);
+	memset(row + q->dim, 0, stride - q->dim);
+	quantise_row_query(row, stride, out); /* in place */
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A search is a walk over codes, which yields the ef nearest nodes by code distance, and then exact distances for the
+ * first of them (search_depth), all their vectors and records, sorted by (distance, id). If the walk cannot produce as
+ * many records as were asked for (an island in the graph), everything is scanned: an answer is never short.
+ *
+ * Whatever leads from the file to an address is checked first; the vectors of the answers are hashed, each at most once
+ * a process. */
+#include "search.h"
+
+#include <sys/mman.h>
+
+#include "alloc.h"
+#include "bytes.h"
+#include "error.h"
+#include "hash.h"
+
+int hnsw_searcher_new(const struct hnsw_index *index, uint32_t k_max, uint32_t ef_max, struct hnsw_searcher **out,
+		      struct cel_error *e)
+{
+	struct hnsw_searcher *s = mem_calloc(1, sizeof *s);
+	if (s == NULL)
+		return error_nomem(e, sizeof *s);
+	s->index = index;
+	s->k_max = k_max > 0 ? k_max : 1;
+	s->ef_max = ef_max > s->k_max ? ef_max : s->k_max;
+	/* No more than there is will ever be found. */
+	uint32_t n_nodes = index->layout.n_nodes > 0 ? index->layout.n_nodes : 1;
+	uint64_t n_records = index->layout.n_records > 0 ? index->layout.n_records : 1;
+	uint32_t ef_room = s->ef_max < n_nodes ? s->ef_max : n_nodes;
+	uint64_t k_room = s->k_max < n_records ? s->k_max : n_records;
+	int rc = walk_init(&s->walk, index->graph.code_stride, ef_room, e);
+	if (rc == 0) {
+		s->topk.entries = mem_calloc(k_room, sizeof *s->topk.entries);
+		s->scratch = mem_calloc(index->layout.schema.dim, sizeof *s->scratch);
+		if (s->topk.entries == NULL || s->scratch == NULL)
+			rc = error_nomem(e, k_room * sizeof *s->topk.entries);
+	}
+	if (rc < 0) {
+		hnsw_searcher_free(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void hnsw_searcher_free(struct hnsw_searcher *s)
+{
+	if (s == NULL)
+		return;
+	walk_release(&s->walk);
+	mem_free(s->topk.entries);
+	mem_free(s->scratch);
+	mem_free(s);
+}
+
+static int check_request(const struct hnsw_searcher *s, struct slice query, uint32_t k, struct cel_error *e)
+{
+	if (query.size != s->index->vector_size)
+		return error_set(e, CEL_EDATA, "the query has %zu bytes, not %zu", query.size, s->index->vector_size);
+	if (k > s->k_max)
+		return error_set(e, CEL_EUSAGE, "k = %u is more than the searcher was made for (%u)", k, s->k_max);
+	return 0;
+}
+
+static void begin(struct hnsw_searcher *s, uint32_t k)
+{
+	uint64_t n_records = s->index->layout.n_records;
+	s->topk.n = 0;
+	s->topk.k = k < n_records ? k : (uint32_t)n_records;
+}
+
+static int add_vector(struct hnsw_searcher *s, uint32_t vector, float distance, struct cel_error *e)
+{
+	struct range records;
+	struct slice id;
+	if (!topk_is_wanted(&s->topk, distance))
+		return 0;
+	int rc = index_vector_records(s->index, vector, &records, e);
+	for (uint32_t r = records.start; r < records.end && rc == 0; r++) {
+		if (!topk_is_wanted(&s->topk, distance))
+			break;
+		rc = index_id(s->index, r, &id, e);
+		if (rc == 0)
+			topk_add(&s->topk, distance, id, vector);
+	}
+	return rc;
+}
+
+/* Exact distances of up to MEASURE_MAX vectors, gathered from several nodes. */
+struct survivors {
+	uint32_t vectors[MEASURE_MAX];
+	uint32_t count;
+};
+
+static int survivors_flush(struct hnsw_searcher *s, const struct measure_query *query, struct survivors *v,
+			   struct cel_error *e)
+{
+	float distances[MEASURE_MAX];
+	measure_many(&s->index->measure, query, s->index->vectors, v->vectors, v->count, NULL, distances);
+	int rc = 0;
+	for (uint32_t i = 0; i < v->count && rc == 0; i++)
+		rc = add_vector(s, v->vectors[i], distances[i], e);
+	v->count = 0;
+	return rc;
+}
+
+/* How many of the pool are worth an exact distance: beyond them the code distance is never that wrong. */
+static uint32_t search_depth(uint32_t k, uint32_t found)
+{
+	uint64_t depth = (uint64_t)k * 2 + 16;
+	return depth < found ? (uint32_t)depth : found;
+}
+
+static int rerank(struct hnsw_searcher *s, const uint8_t *vector, uint32_t depth, struct cel_error *e)
+{
+	const struct hnsw_index *x = s->index;
+	struct measure_query query = measure_query(&x->measure, vector);
+	struct survivors survivors = {.count = 0};
+	for (uint32_t i = 0; i < depth; i++) {
+		struct range vectors;
+		int rc = index_node_vectors(x, key_ordinal(s->walk.pool[i]), &vectors, e);
+		for (uint32_t v = vectors.start; v < vectors.end && rc == 0; v++) {
+			survivors.vectors[survivors.count++] = v;
+			if (survivors.count == MEASURE_MAX)
+				rc = survivors_flush(s, &query, &survivors, e);
+		}
+		if (rc < 0)
+			return rc;
+	}
+	return survivors_flush(s, &query, &survivors, e);
+}
+
+static int scan(struct hnsw_searcher *s, const uint8_t *vector, struct cel_error *e)
+{
+	const struct hnsw_index *x = s->index;
+	struct measure_query query = measure_query(&x->measure, vector);
+	struct survivors block = {.count = 0};
+	if (!s->is_scanning && x->map != NULL) {
+		size_t skip = (size_t)(x->vectors - x->map) % 4096;
+		madvise((void *)(uintptr_t)(x->vectors - skip), x->layout.n_vectors * x->vector_size + skip, MADV_NORMAL);
+		s->is_scanning = true;
+	}
+	s->topk.n = 0;
+	for (uint64_t v = 0; v < x->layout.n_vectors; v++) {
+		block.vectors[block.count++] = (uint32_t)v;
+		if (block.count == MEASURE_MAX) {
+			int rc = survivors_flush(s, &query, &block, e);
+			if (rc < 0)
+				return rc;
+		}
+	}
+	return survivors_flush(s, &query, &block, e);
+}
+
+static int check_vector(const struct hnsw_index *x, uint32_t vector, struct cel_error *e)
+{
+	uint64_t bit = 1ull << vector % 64;
+	if ((atomic_load_explicit(&x->checked[vector / 64], memory_order_relaxed) & bit) != 0)
+		return 0;
+	uint8_t digest[SHA256_SIZE];
+	sha256(index_vector(x, vector), x->vector_size, digest);
+	if (memcmp(digest, x->digests + (size_t)vector * 8, 8) != 0)
+		return error_set(e, CEL_ECORRUPT, "vector %u of the index file is damaged: build it again", vector);
+	atomic_fetch_or_explicit(&x->checked[vector / 64], bit, memory_order_relaxed);
+	return 0;
+}
+
+static int finish(struct hnsw_searcher *s, struct hnsw_hit *hits, uint32_t *n, struct cel_error *e)
+{
+	for (uint32_t i = 0; i < s->topk.n; i++) {
+		const struct topk_entry *entry = &s->topk.entries[i];
+		if (s->index->digests != NULL) {
+			int rc = check_vector(s->index, entry->tag, e);
+			if (rc < 0)
+				return rc;
+		}
+		hits[i] = (struct hnsw_hit){.distance = entry->distance, .id = entry->id};
+	}
+	*n = s->topk.n;
+	return 0;
+}
+
+int hnsw_search(struct hnsw_searcher *s, struct slice query, uint32_t k, uint32_t ef, struct hnsw_hit *hits, uint32_t *n,
+		struct cel_error *e)
+{
+	int rc = check_request(s, query, k, e);
+	if (rc < 0)
+		return rc;
+	if (ef > s->ef_max)
+		return error_set(e, CEL_EUSAGE, "ef = %u is more than the searcher was made for (%u)", ef, s->ef_max);
+	begin(s, k);
+	const struct graph *g = &s->index->graph;
+	if (s->topk.k > 0) {
+		ef = ef > k ? ef : k;
+		ef = ef < s->walk.capacity ? ef : s->walk.capacity;
+		s->walk.is_corrupt = false;
+		quantise_query(&s->index->quantiser, query.data, s->scratch, &s->walk.query);
+		walk_descend(&s->walk, g, 0);
+		walk_beam(&s->walk, g, 0, 1, ef);
+		if (s->walk.is_corrupt)
+			return error_set(e, CEL_ECORRUPT, "the index file has a bad link: build it again");
+		rc = rerank(s, query.data, search_depth(k, s->walk.size), e);
+		if (rc == 0 && s->topk.n < s->topk.k)
+			rc = scan(s, query.data, e);
+	}
+	return rc < 0 ? rc : finish(s, hits, n, e);
+}
+
+int hnsw_scan(struct hnsw_searcher *s, struct slice query, uint32_t k, struct hnsw_hit *hits, uint32_t *n,
+	      struct cel_error *e)
+{
+	int rc = check_request(s, query, k, e);
+	if (rc < 0)
+		return rc;
+	begin(s, k);
+	if (s->topk.k > 0)
+		rc = scan(s, query.data, e);
+	return rc < 0 ? rc : finish(s, hits, n, e);
+}
+
+bool hnsw_is_scan_cheaper(const struct hnsw_index *x, uint32_t ef)
+{
+	/* A walk computes about 20 codes for each place of the beam and pays a cache miss for most; a scan reads on. */
+	uint64_t walk_cost = (uint64_t)ef * 20 * (x->graph.code_stride + 256);
+	uint64_t scan_cost = x->layout.n_vectors * (x->vector_size + 32);
+	return scan_cost <= walk_cost;
+}

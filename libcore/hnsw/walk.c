@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool is a sorted array: at the sizes in use (10 to 1000) shifting the tail costs less than the two heaps of the
+ * paper, and the next candidate is simply the first that is not expanded. Neighbours that were not visited are
+ * gathered first, prefetched, and computed in one call.
+ *
+ * What was visited is remembered in a table of 64 places for each place of the beam, stamped with the number of the
+ * walk: no n bytes, no clearing. Two nodes may share a place; then one is forgotten and may be computed again, which
+ * changes no result: it is in the pool already (refused there as equal key), or it was too far, and the bound only
+ * falls. */
+#include "walk.h"
+
+#include <string.h>
+
+#include "alloc.h"
+#include "error.h"
+
+#define VISITED_PER_PLACE 64u
+#define VISITED_MIN 1024u
+#define PREFETCH_LINES 2u
+
+int walk_init(struct walk *w, size_t code_stride, uint32_t ef_max, struct cel_error *e)
+{
+	*w = (struct walk){.capacity = ef_max > 0 ? ef_max : 1};
+	uint64_t places = VISITED_MIN;
+	while (places < (uint64_t)w->capacity * VISITED_PER_PLACE && places < 1u << 30)
+		places *= 2;
+	w->visited_mask = (uint32_t)places - 1;
+	w->pool = mem_calloc((size_t)w->capacity + 1, sizeof *w->pool);
+	w->visited = mem_calloc(places, sizeof *w->visited);
+	w->query.values = mem_alloc_aligned(64, code_stride);
+	if (w->pool == NULL || w->visited == NULL || w->query.values == NULL) {
+		walk_release(w);
+		return error_nomem(e, places * sizeof *w->visited);
+	}
+	return 0;
+}
+
+void walk_release(struct walk *w)
+{
+	mem_free(w->pool);
+	mem_free(w->visited);
+	mem_free(w->query.values);
+	*w = (struct walk){0};
+}
+
+void walk_distances(const struct query_code *query, const struct graph *g, const uint32_t *ordinals, size_t count,
+		    uint32_t *distances)
+{
+	int32_t *dots = (int32_t *)distances; /* signed and unsigned of one type may alias */
+	g->kernels->dot_u8_i8_many(query->values, g->codes, g->code_stride, ordinals, count, g->code_stride, dots);
+	for (size_t i = 0; i < count; i++)
+		distances[i] = (graph_constant(g, ordinals[i]) & query->mask) + query->constant -
+			       (distances[i] << query->shift);
+}
+
+static void begin(struct walk *w)
+{
+	if (++w->epoch == 0) { /* after 2^32 walks */
+		memset(w->visited, 0, ((size_t)w->visited_mask + 1) * sizeof *w->visited);
+		w->epoch = 1;
+	}
+}
+
+/* True the first time (or when the place was lost to another node since). */
+static inline bool visit(struct walk *w, uint32_t ordinal)
+{
+	uint64_t stamp = (uint64_t)w->epoch << 32 | ordinal;
+	uint64_t *place = &w->visited[ordinal & w->visited_mask];
+	if (*place == stamp)
+		return false;
+	*place = stamp;
+	return true;
+}
+
+/* The place of the first key >= key, looking at at most `size` of them. */
+static inline uint32_t lower_bound(const uint64_t *keys, uint32_t size, uint64_t key)
+{
+	const uint64_t *base = keys;
+	while (size > 1) {
+		uint32_t half = size / 2;
+		base += base[half - 1] < key ? half : 0;
+		size -= half;
+	}
+	return (uint32_t)(base - keys) + (size == 1 && *base < key);
+}
+
+/* Returns the place, or UINT32_MAX if the key is there already or too far. */
+static inline uint32_t pool_insert(struct walk *w, uint32_t ef, uint64_t key)
+{
+	uint32_t size = w->size;
+	if (size == ef && key >= w->pool[ef - 1])
+		return UINT32_MAX;
+	uint32_t place = lower_bound(w->pool, size, key);
+	if (place < size && (w->pool[place] & ~1ull) == key)
+		return UINT32_MAX;
+	uint32_t last = size < ef ? size : ef - 1; /* the one that falls out, or the free place */
+	memmove(w->pool + place + 1, w->pool + place, (last - place) * sizeof *w->pool);
+	w->pool[place] = key;
+	w->size = last + 1;
+	return place;
+}
+
+/* Gathers the neighbours not visited yet; they are on the way into the cache when this returns. */
+static uint32_t gather(struct walk *w, const struct graph *g, uint32_t level, uint32_t node)
+{
+	const uint32_t *row = graph_row(g, level, node);
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < g->width[level]; i++) {
+		uint32_t ordinal = row[i];
+		if (ordinal >= g->level_count[level]) {
+			w->is_corrupt = w->is_corrupt || ordinal != LINK_NONE;
+			break;
+		}
+		if (!visit(w, ordinal))
+			continue;
+		const uint8_t *code = graph_code(g, ordinal);
+		for (uint32_t line = 0; line < PREFETCH_LINES; line++)
+			__builtin_prefetch(code + line * 64);
+		w->ordinals[count++] = ordinal;
+	}
+	return count;
+}
+
+static inline void prefetch_row(const struct graph *g, uint32_t level, uint32_t node)
+{
+	const uint32_t *row = graph_row(g, level, node);
+	for (uint32_t i = 0; i < g->width[level]; i += 16)
+		__builtin_prefetch(row + i);
+}
+
+void walk_beam(struct walk *w, const struct graph *g, uint32_t level, uint32_t entries, uint32_t ef)
+{
+	begin(w);
+	w->size = w->size < entries ? w->size : entries;
+	for (uint32_t i = 0; i < w->size; i++) {
+		w->pool[i] &= ~1ull;
+		visit(w, key_ordinal(w->pool[i]));
+	}
+	uint32_t cursor = 0;
+	while (cursor < w->size) {
+		if ((w->pool[cursor] & 1) != 0) {
+			cursor++;
+			continue;
+		}
+		w->pool[cursor] |= 1;
+		uint32_t count = gather(w, g, level, key_ordinal(w->pool[cursor]));
+		cursor++;
+		if (cursor < w->size) /* most likely the next */
+			prefetch_row(g, level, key_ordinal(w->pool[cursor]));
+		walk_distances(&w->query, g, w->ordinals, count, w->distances);
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t place = pool_insert(w, ef, key_make(w->distances[i], w->ordinals[i]));
+			cursor = place < cursor ? place : cursor;
+		}
+	}
+}
+
+void walk_descend(struct walk *w, const struct graph *g, uint32_t level)
+{
+	uint32_t entry = 0;
+	walk_distances(&w->query, g, &entry, 1, w->distances);
+	w->pool[0] = key_make(w->distances[0], entry);
+	w->size = 1;
+	for (uint32_t l = g->n_levels - 1; l > level && l < LEVELS_MAX; l--)
+		walk_beam(w, g, l, 1, 1);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The walk over the graph: a beam of the ef nearest nodes found so far, by code distance. One a thread; nothing is
+ * allocated after walk_init. */
+#ifndef HNSW_WALK_H
+#define HNSW_WALK_H
+
+#include <stdbool.h>
+
+#include "cel.h"
+#include "graph.h"
+#include "quantise.h"
+
+struct walk {
+	struct query_code query;
+	uint64_t *pool; /* ascending keys: distance << 32 | ordinal << 1 | is expanded */
+	uint32_t size, capacity;
+	uint64_t *visited; /* epoch << 32 | ordinal, at ordinal & visited_mask */
+	uint32_t visited_mask, epoch;
+	bool is_corrupt; /* an ordinal out of bounds was met */
+	uint32_t ordinals[ROW_LINKS_MAX];
+	uint32_t distances[ROW_LINKS_MAX];
+};
+
+static inline uint32_t key_ordinal(uint64_t key)
+{
+	return (uint32_t)key >> 1;
+}
+
+static inline uint32_t key_distance(uint64_t key)
+{
+	return (uint32_t)(key >> 32);
+}
+
+static inline uint64_t key_make(uint32_t distance, uint32_t ordinal)
+{
+	return (uint64_t)distance << 32 | (uint64_t)ordinal << 1;
+}
+
+int walk_init(struct walk *w, size_t code_stride, uint32_t ef_max, struct cel_error *e);
+void walk_release(struct walk *w);
+
+/* From node 0 on the top level down to `level` + 1, greedily; then the pool holds one entry point for `level`.
+ * The query must be set. */
+void walk_descend(struct walk *w, const struct graph *g, uint32_t level);
+/* The beam on one level from what is in the pool (the nearest `entries` of it): pool = at most ef nearest. */
+void walk_beam(struct walk *w, const struct graph *g, uint32_t level, uint32_t entries, uint32_t ef);
+
+/* Code distances from the query to count nodes. */
+void walk_distances(const struct query_code *query, const struct graph *g, const uint32_t *ordinals, size_t count,
+		    uint32_t *distances);
+
+#endif
