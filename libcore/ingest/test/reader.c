@@ -4,7 +4,6 @@
 #include "reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,174 +20,9 @@
 #include "bytes.h"
 #include "element.h"
 #include "fault.h"
+#include "reading.h"
 #include "record.h"
 #include "stream.h"
-
-static char directory[] = "/tmp/cel-reader-XXXXXX";
-static char path[100], ids_path[100];
-static bool is_piped;
-static uint64_t random_state;
-static const struct cel_schema F32_3 = {.dim = 3, .type = CEL_F32, .metric = CEL_L2};
-
-static uint64_t random_next(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-static const char *file_path(const char *name)
-{
-	snprintf(path, sizeof path, "%s/%s", directory, name);
-	return path;
-}
-
-static void write_file(const char *where, struct slice bytes)
-{
-	FILE *f = fopen(where, "wb");
-	assert_non_null(f);
-	assert_int_equal(fwrite(bytes.data, 1, bytes.size, f), bytes.size);
-	assert_int_equal(fclose(f), 0);
-}
-
-/* What came of reading a file: rows as text and errors, one a line. */
-struct outcome {
-	struct buf rows, errors;
-	uint64_t n_rows, n_errors;
-	int code; /* the last error's */
-};
-
-static void outcome_release(struct outcome *o)
-{
-	buf_release(&o->rows);
-	buf_release(&o->errors);
-}
-
-static void add_row(struct outcome *o, const struct reader_row *row)
-{
-	struct cel_error e;
-	assert_int_equal(buf_append(&o->rows, row->id.data, row->id.size, &e), 0);
-	assert_int_equal(buf_append(&o->rows, "\t", 1, &e), 0);
-	assert_int_equal(buf_reserve(&o->rows, 2 * row->vector.size, &e), 0);
-	for (size_t i = 0; i < row->vector.size; i++) {
-		o->rows.data[o->rows.size++] = (uint8_t)"0123456789abcdef"[row->vector.data[i] >> 4];
-		o->rows.data[o->rows.size++] = (uint8_t)"0123456789abcdef"[row->vector.data[i] & 15];
-	}
-	assert_int_equal(buf_append(&o->rows, "\t", 1, &e), 0);
-	assert_int_equal(buf_append(&o->rows, row->metadata.data, row->metadata.size, &e), 0);
-	assert_int_equal(buf_append(&o->rows, "\n", 1, &e), 0);
-	o->n_rows++;
-}
-
-static void add_error(struct outcome *o, const struct cel_error *e)
-{
-	struct cel_error ignored;
-	assert_true(e->message[0] != '\0' && strchr(e->message, '\n') == NULL);
-	assert_true(utf8_is_valid(slice_text(e->message)));
-	assert_int_equal(buf_printf(&o->errors, &ignored, "%s\n", e->message), 0);
-	o->n_errors++;
-	o->code = e->code;
-}
-
-/* Feeds the file through a pipe as standard input, in uneven pieces. */
-static pid_t start_feeder(const char *name, int *saved)
-{
-	int fds[2];
-	assert_int_equal(pipe(fds), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		close(fds[0]);
-		int in = open(name, O_RDONLY);
-		char piece[5000];
-		ssize_t n = 1;
-		while (n > 0) {
-			n = read(in, piece, 1 + random_next() % sizeof piece);
-			if (n > 0 && write(fds[1], piece, (size_t)n) != n)
-				_exit(1);
-		}
-		_exit(0);
-	}
-	close(fds[1]);
-	*saved = dup(STDIN_FILENO);
-	dup2(fds[0], STDIN_FILENO);
-	close(fds[0]);
-	return pid;
-}
-
-static void read_rows(const char *name, const struct reader_options *options, struct outcome *o)
-{
-	struct cel_error e = {0};
-	struct reader *r = NULL;
-	int rc = reader_open(name, options, &r, &e);
-	if (rc < 0) {
-		add_error(o, &e);
-		return;
-	}
-	for (;;) {
-		struct reader_row row;
-		rc = reader_next(r, &row, &e);
-		if (rc == 0)
-			break;
-		if (rc > 0) {
-			assert_int_equal(row.vector.size, schema_vector_size(options->schema));
-			add_row(o, &row);
-			continue;
-		}
-		assert_int_equal(rc, e.code);
-		add_error(o, &e);
-		if (!reader_can_continue(r))
-			break;
-	}
-	reader_free(r);
-}
-
-static struct outcome read_file(const char *name, struct reader_options options)
-{
-	static const enum reader_format FORMATS[] = {READER_NPY, READER_FVECS, READER_BVECS, READER_JSONL};
-	static const char *const ENDINGS[] = {".npy", ".fvecs", ".bvecs", ".jsonl"};
-	struct outcome o = {0};
-	if (!is_piped) {
-		read_rows(name, &options, &o);
-		return o;
-	}
-	for (int i = 0; i < 4; i++)
-		if (options.format == READER_AUTO && strstr(name, ENDINGS[i]) != NULL)
-			options.format = FORMATS[i];
-	int saved, status;
-	pid_t pid = start_feeder(name, &saved);
-	read_rows("-", &options, &o);
-	dup2(saved, STDIN_FILENO); /* the feeder meets a broken pipe if we stopped early */
-	close(saved);
-	waitpid(pid, &status, 0);
-	return o;
-}
-
-static void expect_text(const struct buf *got, const char *want)
-{
-	size_t size = strlen(want);
-	if (got->size != size || memcmp(got->data, want, size) != 0)
-		print_message("got:  %.*s\nwant: %s\n", (int)got->size, (const char *)got->data, want);
-	assert_int_equal(got->size, size);
-	if (size > 0)
-		assert_memory_equal(got->data, want, size);
-}
-
-/* The file's errors are exactly these lines, NAME standing for its name. */
-static void expect_errors(const char *name, struct outcome *o, const char *want)
-{
-	struct buf text = {0};
-	struct cel_error e;
-	const char *shown = is_piped ? "(standard input)" : name;
-	for (const char *p = want; *p != '\0'; p++) {
-		bool is_name = strncmp(p, "NAME", 4) == 0;
-		assert_int_equal(is_name ? buf_append_text(&text, shown, &e) : buf_append_byte(&text, (uint8_t)*p, &e), 0);
-		p += is_name ? 3 : 0;
-	}
-	assert_int_equal(buf_append_byte(&text, '\0', &e), 0);
-	expect_text(&o->errors, (const char *)text.data);
-	buf_release(&text);
-}
 
 static void check_jsonl(const struct cel_schema *schema, bool is_id_optional, const char *content, const char *rows,
 			const char *errors)
