@@ -3,6 +3,7 @@
 //   - every block hashes to its CID, and every dag-cbor block decodes and encodes again to the same bytes
 //   - from the commits that `cel show` names, every link leads to a block
 //   - the trees, read here by their documented layout, hold exactly the ids, vectors and metadata that went in
+//   - trees built anew from their records, by other code (trees.mjs), have the same root
 //   - segments are CARv2 files: blocks, root and sorted index
 // and each harness finds a planted fault.
 import fs from 'node:fs'
@@ -14,6 +15,7 @@ import { create as createDigest } from 'multiformats/hashes/digest'
 import { sha256 } from 'multiformats/hashes/sha2'
 import { CarIndexedReader, CarReader } from '@ipld/car'
 import { LARGE, large, notes } from './make.mjs'
+import { checkGoldenCommits, checkGoldenCuts, checkGoldenTrees, treeOf } from './trees.mjs'
 
 let count = 0
 let failures = 0
@@ -216,7 +218,7 @@ async function checkSegment (file, tree) {
 }
 
 // ----------------------------------------------------------------------------------------------- tests
-const words = process.argv[2]
+const [words, source] = process.argv.slice(2)
 const small = readDump('small.dump')
 const smallShows = shows('small.show')
 const largeBlocks = readDump('large.dump')
@@ -250,6 +252,22 @@ await test('the large store keeps nodes in LMDB, vectors in one segment', async 
   const tree = checkCommit(new Map([...largeBlocks, ...await checkSegment(segments[0], CID.parse(largeShow.tree))]), largeShow)
   const all = new Map([...largeBlocks, ...await checkSegment(segments[0], tree)])
   return `${inLmdb}; ${compareRecords(records(all, tree), rowsOf(large(), LARGE.dim, i => `row-${i}`))}`
+})
+await test('golden trees are built anew', () => checkGoldenTrees(source))
+await test('golden genesis commits are built anew', () => checkGoldenCommits(source))
+await test('golden cuts of runs over the cap are made anew', () => checkGoldenCuts(source))
+await test('the trees of the small store are built anew from their records', () => {
+  for (const show of smallShows) {
+    const root = treeOf(records(small, CID.parse(show.tree)))
+    assert(String(root) === show.tree, `${show.name}: ${root}, not ${show.tree}`)
+  }
+  return `${smallShows.length} trees`
+})
+await control('a record changed, the root not', () => {
+  const { tree } = shown(smallShows, 'notes')
+  const changed = [...records(small, CID.parse(tree))]
+  changed[7].vector = Buffer.alloc(12)
+  assert(String(treeOf(changed)) === tree, 'another root')
 })
 await control('a changed bit in a block', () => {
   const [text, bytes] = [...small][5]

@@ -46,4 +46,4 @@ for store in small large; do
 		cel show --json --store "$store" "$(printf '%s' "$line" | node -p 'JSON.parse(require("fs").readFileSync(0)).name')"
 	done >"$store.show"
 done
-exec node check.mjs "$words"
+exec node check.mjs "$words" "$here/../.."

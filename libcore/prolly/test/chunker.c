@@ -442,12 +442,56 @@ static void test_at_the_cap(void **state)
 	hostile = 1;
 }
 
+static uint64_t hash_saw_or_true(uint32_t level, uint32_t attempt, struct slice key)
+{
+	return attempt < hostile ? key_number(key) % period : chunk_hash(level, attempt, key);
+}
+
+/* cuts.golden: "period hostile n size,size,..." a line: the nodes of 0..n-1 under hashes that repeat, for the format's other
+ * implementation (tests/interop/trees.mjs). CEL_TEST_GOLDEN_WRITE=1 prints what it should be. */
+static void test_golden_cuts(void **state)
+{
+	(void)state;
+	const char *source = getenv("CEL_SRCDIR");
+	char path[4096], expected[2000], actual[2000];
+	snprintf(path, sizeof path, "%s/libcore/prolly/test/cuts.golden", source != NULL ? source : ".");
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	size_t n, n_lines = 0;
+	while (fscanf(file, "%u %u %zu %1999s", &period, &hostile, &n, expected) == 4) {
+		uint32_t *numbers = malloc(n * sizeof *numbers);
+		bool *ends = malloc(n);
+		for (uint32_t i = 0; i < n; i++)
+			numbers[i] = i;
+		streamed_ends(hash_saw_or_true, 0, numbers, n, ends);
+		size_t used = 0;
+		for (size_t start = 0, i = 0; i < n; i++) {
+			if (!ends[i])
+				continue;
+			used += (size_t)snprintf(actual + used, sizeof actual - used, "%s%zu", start > 0 ? "," : "", i + 1 - start);
+			start = i + 1;
+		}
+		if (getenv("CEL_TEST_GOLDEN_WRITE") != NULL)
+			printf("%u %u %zu %s\n", period, hostile, n, actual);
+		else
+			assert_string_equal(actual, expected);
+		free(numbers);
+		free(ends);
+		n_lines++;
+	}
+	fclose(file);
+	assert_true(n_lines >= 10);
+	hostile = 1;
+	period = 49;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_agrees_with_reference), cmocka_unit_test(test_negative_control),
 		cmocka_unit_test(test_restart),               cmocka_unit_test(test_height_and_distribution),
 		cmocka_unit_test(test_three_nodes),           cmocka_unit_test(test_at_the_cap),
+		cmocka_unit_test(test_golden_cuts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
