@@ -11,7 +11,10 @@ struct cel_error;
 struct extsort;
 
 #define EXTSORT_MEMORY_MIN (1u << 20)
+#define EXTSORT_KEY_MAX (64u << 10)     /* bytes */
+#define EXTSORT_PAYLOAD_MAX (16u << 20) /* bytes */
 
+/* CEL_EUSAGE if the limit is under EXTSORT_MEMORY_MIN or an item is over the bounds; CEL_EIO if the disk is full. */
 int extsort_new(size_t memory_limit, const char *directory, struct extsort **out, struct cel_error *e);
 void extsort_free(struct extsort *s);
 int extsort_add(struct extsort *s, struct slice key, struct slice payload, struct cel_error *e);

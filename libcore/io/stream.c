@@ -170,6 +170,8 @@ int stream_peek(struct stream *s, size_t wanted, struct slice *out, struct cel_e
 
 void stream_consume(struct stream *s, size_t count)
 {
+	if (count == 0)
+		return;
 	s->window = slice_make(s->window.data + count, s->window.size - count);
 	s->consumed += count;
 	if (!s->is_seam)
@@ -179,7 +181,10 @@ void stream_consume(struct stream *s, size_t count)
 		return;
 	}
 	/* What is left of the window was copied from the block and still stands there, before what is left of it. */
-	s->window = slice_make(s->block.data - s->window.size, s->window.size + s->block.size);
+	size_t copied = s->window.size;
+	s->window = s->block;
+	if (copied > 0)
+		s->window = slice_make(s->block.data - copied, copied + s->block.size);
 	s->is_seam = false;
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -630,6 +631,7 @@ int main(void)
 	const char *seed = getenv("CEL_TEST_SEED");
 	random_state = seed != NULL ? strtoull(seed, NULL, 0) | 1 : 20261122;
 	printf("# CEL_TEST_SEED=%llu\n", (unsigned long long)random_state);
+	signal(SIGPIPE, SIG_IGN);
 	if (mkdtemp(directory) == NULL)
 		return 1;
 	snprintf(ids_path, sizeof ids_path, "%s/ids.txt", directory);
