@@ -81,8 +81,8 @@ struct cid set_build(const struct set *s, struct fake_store *store, chunk_hash_f
 {
 	struct prolly_builder *b;
 	struct cel_error e = {0};
-	struct cid root;
-	uint64_t count;
+	struct cid root = {0};
+	uint64_t count = 0;
 	int rc = prolly_builder_new_hashed(fake_store_batch(store), hash, &b, &e);
 	for (size_t i = 0; i < s->n && rc == 0; i++) {
 		struct prolly_entry entry = item_entry(&s->items[i]);
