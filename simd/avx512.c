@@ -9,10 +9,7 @@
  *
  * Integers are widened to 16 bits and multiplied in pairs by vpmaddwd: 255 * 255 * 2 is far from its limit, and sums
  * are modulo 2^32. Bits are counted by looking nibbles up. */
-#include <immintrin.h>
-
 #include "avx512.h"
-#include "kernel.h"
 
 /* ---- float */
 
@@ -260,11 +257,6 @@ SIMD_INLINE __m512i popcount(__m512i v)
 	__m512i low = _mm512_shuffle_epi8(bits, _mm512_and_si512(v, nibble));
 	__m512i high = _mm512_shuffle_epi8(bits, _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble));
 	return _mm512_sad_epu8(_mm512_add_epi8(low, high), _mm512_setzero_si512());
-}
-
-SIMD_INLINE __mmask64 first(size_t n)
-{
-	return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
 }
 
 static uint32_t hamming_b1_avx512(const uint8_t *a, const uint8_t *b, size_t n)

@@ -7,6 +7,12 @@
 
 #include "kernel.h"
 
+/* The mask of the first n bytes of a register, all of them if n is larger. */
+SIMD_INLINE __mmask64 first(size_t n)
+{
+	return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
+}
+
 /* The sum of the 16 lanes, modulo 2^32. _mm512_reduce_add_epi32 will not do: gcc 12 defines it by additions of int, whose
  * overflow is undefined, and sums of 65535 products of bytes are beyond 2^31. */
 SIMD_INLINE uint32_t sum_u32(__m512i v)

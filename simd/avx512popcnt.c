@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AVX-512 VPOPCNTDQ: the bit kernels, with the count of each 8 bytes as one instruction. A tail is a masked load. */
-#include <immintrin.h>
-
-#include "kernel.h"
-
-SIMD_INLINE __mmask64 first(size_t n)
-{
-	return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
-}
+#include "avx512.h"
 
 static uint32_t hamming_b1_avx512popcnt(const uint8_t *a, const uint8_t *b, size_t n)
 {

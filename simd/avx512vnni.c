@@ -10,15 +10,7 @@
  *                    three vpdpbusd a row, with sum q^2 made once
  *
  * A tail is a masked load; zeros add nothing (every product has an unmasked zero as a factor). */
-#include <immintrin.h>
-
 #include "avx512.h"
-#include "kernel.h"
-
-SIMD_INLINE __mmask64 first(size_t n)
-{
-	return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
-}
 
 SIMD_INLINE __m512i flip(__m512i v)
 {
