@@ -20,6 +20,7 @@ libdir=$sysroot/usr/lib/aarch64-linux-gnu
 triple=aarch64-linux-gnu
 qemu="qemu-aarch64-static -L /usr/$triple"
 packages="libcmocka-dev libcmocka0 libsimdjson-dev libsimdjson14 liblmdb-dev liblmdb0 libsleef-dev libsleef3 libssl-dev libssl3 liburing-dev liburing2"
+export PKG_CONFIG_LIBDIR="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$sysroot"
 jobs=${JOBS:-$(nproc)}
 count=0
 failed=0
@@ -79,7 +80,7 @@ write_apt_config() {
 }
 
 make_sysroot() {
-	[ ! -e "$sysroot/.complete" ] || return 0
+	[ "$(cat "$sysroot/.complete" 2>/dev/null)" != "$packages" ] || return 0
 	write_apt_config || return 1
 	rm -rf "$sysroot" "$build/debs"
 	mkdir -p "$sysroot" "$build/debs"
@@ -93,7 +94,7 @@ make_sysroot() {
 		dpkg-deb -x "$deb" "$sysroot" || return 1
 	done
 	rm -rf "$apt" "$build/debs"
-	touch "$sysroot/.complete"
+	echo "$packages" >"$sysroot/.complete"
 }
 
 # Programs are linked against the sysroot's libraries and find them there; libc and the loader are the cross compiler's.
@@ -105,7 +106,7 @@ configure_tree() {
 	[ -x "$srcdir/configure" ] || "$srcdir/autogen.sh" || return 1
 	mkdir -p "$build/tree"
 	cd "$build/tree"
-	PKG_CONFIG_LIBDIR=$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$sysroot "$srcdir/configure" --host=$triple \
+	"$srcdir/configure" --host=$triple \
 		--disable-shared CFLAGS="-O2 -g" \
 		CPPFLAGS="-isystem $sysroot/usr/include -isystem $sysroot/usr/include/$triple" \
 		LDFLAGS="-L$libdir -Wl,-rpath,$libdir -Wl,-rpath-link,$libdir" >"$build/configure.log" 2>&1
@@ -219,9 +220,9 @@ check_index() {
 	fi
 }
 
-for tool in $triple-gcc qemu-aarch64-static apt-get dpkg-deb; do
+for tool in $triple-gcc $triple-g++ qemu-aarch64-static apt-get dpkg-deb; do
 	if ! command -v "$tool" >/dev/null; then
-		result 1 "$tool is missing: install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
+		result 1 "$tool is missing: install gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 		finish
 	fi
 done
