@@ -237,12 +237,14 @@ static void test_boundaries(void **state)
 	fake_store_free(store);
 }
 
-static void test_short_value_linked(void **state)
+static void test_linked_values_are_of_the_right_size(void **state)
 {
 	(void)state;
 	struct fake_store *store = fake_store_new();
-	static const uint8_t BYTES[PROLLY_INLINE_MAX + 1];
-	for (size_t size = PROLLY_INLINE_MAX; size <= PROLLY_INLINE_MAX + 1; size++) {
+	static const uint8_t BYTES[PROLLY_VALUE_MAX + 1];
+	static const size_t SIZES[] = {PROLLY_INLINE_MAX, PROLLY_INLINE_MAX + 1, PROLLY_VALUE_MAX, PROLLY_VALUE_MAX + 1};
+	for (size_t i = 0; i < 4; i++) {
+		size_t size = SIZES[i];
 		struct prolly_builder *b;
 		struct prolly_entry entry = {.id = slice_text("id"), .vector.is_link = true};
 		struct cid root;
@@ -254,12 +256,11 @@ static void test_short_value_linked(void **state)
 		assert_int_equal(prolly_builder_add(b, &entry, NULL), 0);
 		assert_int_equal(prolly_builder_finish(b, &root, &count, NULL), 0);
 		prolly_builder_free(b);
-		if (size > PROLLY_INLINE_MAX) {
-			assert_int_equal(check(store, &root, NULL), 0);
-		} else {
-			assert_int_equal(check(store, &root, &e), CEL_ECORRUPT);
+		assert_int_equal(check(store, &root, &e), i == 1 || i == 2 ? 0 : CEL_ECORRUPT);
+		if (i == 0)
 			assert_non_null(strstr(e.message, "record 'id': a value of 256 bytes is linked"));
-		}
+		if (i == 3)
+			assert_non_null(strstr(e.message, "record 'id': a value of 1048577 bytes"));
 	}
 	fake_store_free(store);
 }
@@ -312,7 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_structure),          cmocka_unit_test(test_overlap),
-		cmocka_unit_test(test_boundaries),         cmocka_unit_test(test_short_value_linked),
+		cmocka_unit_test(test_boundaries),         cmocka_unit_test(test_linked_values_are_of_the_right_size),
 		cmocka_unit_test(test_flips_and_losses),   cmocka_unit_test(test_not_a_tree),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,7 +225,7 @@ static void test_builder_refuses(void **state)
 }
 
 /* Builds, walks, gets and checks; the first error. */
-static int work(struct fake_store *store, const struct set *s)
+static int work(struct fake_store *store, const struct set *s, chunk_hash_fn *hash)
 {
 	struct store_read *read = fake_store_read(store);
 	struct prolly_builder *b = NULL;
@@ -233,7 +233,7 @@ static int work(struct fake_store *store, const struct set *s)
 	struct prolly_entry entry;
 	struct cid root;
 	uint64_t count;
-	int rc = prolly_builder_new(fake_store_batch(store), &b, NULL);
+	int rc = prolly_builder_new_hashed(fake_store_batch(store), hash, &b, NULL);
 	for (size_t i = 0; i < s->n && rc == 0; i++) {
 		entry = item_entry(&s->items[i]);
 		rc = prolly_builder_add(b, &entry, NULL);
@@ -250,35 +250,38 @@ static int work(struct fake_store *store, const struct set *s)
 	}
 	if (rc == 0)
 		rc = prolly_get(read, &root, slice_make(s->items[7].id, s->items[7].id_size), &entry, NULL);
-	return rc < 0 ? rc : prolly_check(read, &root, NULL, NULL, NULL);
+	return rc < 0 ? rc : prolly_check_hashed(read, &root, hash, NULL, NULL, NULL);
 }
 
 static void test_faults(void **state)
 {
 	(void)state;
 	struct set s = set_plain(500, 66);
-	bool is_done = false;
-	uint64_t nth = 1;
-	for (; !is_done; nth++) {
-		struct fake_store *store = fake_store_new();
-		mem_fault_set(nth);
-		int rc = work(store, &s);
-		is_done = mem_fault_count() < nth;
-		mem_fault_set(0);
-		assert_int_equal(rc, is_done ? 0 : CEL_ENOMEM);
-		fake_store_free(store);
+	chunk_hash_fn *const hashes[] = {chunk_hash, hash_low};
+	for (size_t h = 0; h < 2; h++) {
+		bool is_done = false;
+		uint64_t nth = 1;
+		for (; !is_done; nth++) {
+			struct fake_store *store = fake_store_new();
+			mem_fault_set(nth);
+			int rc = work(store, &s, hashes[h]);
+			is_done = mem_fault_count() < nth;
+			mem_fault_set(0);
+			assert_int_equal(rc, is_done ? 0 : CEL_ENOMEM);
+			fake_store_free(store);
+		}
+		assert_true(nth > 10);
+		is_done = false;
+		for (nth = 1; !is_done; nth += 1 + nth / 20) {
+			struct fake_store *store = fake_store_new();
+			fake_store_fail(store, nth);
+			int rc = work(store, &s, hashes[h]);
+			assert_true(rc == 0 || rc == CEL_EIO);
+			is_done = rc == 0;
+			fake_store_free(store);
+		}
+		assert_true(nth > 500);
 	}
-	assert_true(nth > 10);
-	is_done = false;
-	for (nth = 1; !is_done; nth += 1 + nth / 20) {
-		struct fake_store *store = fake_store_new();
-		fake_store_fail(store, nth);
-		int rc = work(store, &s);
-		assert_true(rc == 0 || rc == CEL_EIO);
-		is_done = rc == 0;
-		fake_store_free(store);
-	}
-	assert_true(nth > 500);
 	set_release(&s);
 }
 

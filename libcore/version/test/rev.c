@@ -188,22 +188,37 @@ static void test_cids(void **state)
 	assert_rev(text, &c2);
 }
 
-/* Among many commits some share 8 characters. */
-static void test_ambiguous_prefix(void **state)
+/* Among 200 commits on one line some begin with the same 8 characters, and all can be told apart by 14 or so. */
+static void test_long_history(void **state)
 {
 	(void)state;
-	char seen[32] = "", text[CEL_CID_TEXT_SIZE];
-	struct cid last = c3;
-	for (uint64_t generation = 4;; generation++) {
-		cid_format(&last, text);
-		if (memchr(seen, text[7], generation) != NULL) /* by now two begin alike: the 8th character repeats */
-			break;
-		seen[generation - 4] = text[7];
-		last = commit_on(&last, NULL, generation, "more");
+	static struct cid all[200];
+	char text[CEL_CID_TEXT_SIZE];
+	for (uint64_t i = 0; i < 200; i++)
+		all[i] = commit_on(i == 0 ? &c3 : &all[i - 1], NULL, i + 4, "more");
+	fake_store_set_ref(store, "heads/many", &all[199], 0);
+	for (size_t i = 0; i < 200; i += 13) {
+		cid_format(&all[i], text);
+		text[20] = '\0';
+		assert_rev(text, &all[i]);
 	}
-	fake_store_set_ref(store, "heads/many", &last, 0);
-	text[8] = '\0';
-	assert_no_rev(text, CEL_EUSAGE, "several commits");
+	size_t n_ambiguous = 0;
+	for (size_t i = 0; i < 200; i++) {
+		struct cid cid;
+		struct cel_error e = {0};
+		cid_format(&all[i], text);
+		text[8] = '\0';
+		int rc = rev_resolve(fake_store_read(store), text, &cid, &e);
+		assert_true(rc == 0 || rc == CEL_EUSAGE);
+		n_ambiguous += rc < 0 && strstr(e.message, "several commits") != NULL;
+	}
+	assert_true(n_ambiguous >= 200 - 32);
+	assert_rev("many~199", &all[0]);
+	/* a hole in the history */
+	fake_store_remove(store, &all[100]);
+	assert_no_rev("bafyreiaaaaaaaaaaaaaaaa", CEL_ECORRUPT, "is missing");
+	assert_no_rev("many~150", CEL_ECORRUPT, "is missing");
+	assert_rev("many~99", &all[100]);
 	fake_store_set_ref(store, "heads/many", NULL, 0);
 }
 
@@ -293,7 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names), cmocka_unit_test(test_near),  cmocka_unit_test(test_cids),
 		cmocka_unit_test(test_log),   cmocka_unit_test(test_times), cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_ambiguous_prefix),
+		cmocka_unit_test(test_long_history),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
