@@ -64,7 +64,7 @@ int exact_new(const struct cel_schema *schema, uint32_t k, const uint8_t *querie
 	if (x->query_bytes == NULL || x->queries == NULL || x->best == NULL || x->entries == NULL || x->hits == NULL ||
 	    x->rows == NULL) {
 		exact_free(x);
-		return error_nomem(e, n_queries * (x->vector_size + k * sizeof *x->entries));
+		return error_nomem(e, n_queries * k * sizeof(struct topk_entry));
 	}
 	for (size_t q = 0; q < n_queries; q++) {
 		x->queries[q] = measure_query(&x->measure, x->query_bytes + q * x->vector_size);
