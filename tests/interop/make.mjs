@@ -16,7 +16,7 @@ export function notes (from, to) {
   const random = generator(from + 1)
   const rows = []
   for (let i = from; i < to; i++) {
-    const row = { id: `notes/${'ä€🍋'.repeat(i % 5)}/${i}`, vector: [i / 4, -i, Math.fround(random())] }
+    const row = { id: `notes/${'ä€🍋'.repeat(i % 5)}/${i}`, vector: [i / 4, 0 - i, Math.fround(random())] }
     if (i % 3 === 0) row.metadata = { z: i, a: [1.5, null, true, { y: '\u0001"\\é', x: {} }], text: 'x'.repeat((i * 7) % 600) }
     rows.push(row)
   }
