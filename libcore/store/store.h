@@ -4,7 +4,7 @@
  *     DIR/data.mdb, lock.mdb   LMDB: nodes, commits, schemas, small raw blocks, refs, ref log, leases, settings
  *     DIR/segments/            sealed CARv2 files of raw blocks, never changed once named
  *     DIR/index/  DIR/cache/   derived files; may be deleted at any time
- *     DIR/tmp/                 temporary files of live processes (swept at open when their owner is gone)
+ *     DIR/tmp/OWNER/           temporary files of one process (swept at open when their owner is gone)
  *     DIR/lock                 the writer lock (open file description lock)
  *
  * Durable order: segments are sealed first, then blocks go to LMDB in transactions of at most 64 MiB under a lease, and
@@ -24,18 +24,23 @@ struct store_options {
 
 /* Creates the directory (its parent must exist). CEL_ECANTCREAT if it exists and is not empty. */
 int store_init(const char *path, struct cel_error *e);
-/* CEL_ENOINPUT if there is no store, CEL_ECONFIG if its format is newer, CEL_EUNAVAILABLE on a network file system. */
+/* CEL_ENOINPUT if there is no store, CEL_ECONFIG if its format is newer, CEL_EUNAVAILABLE on a network file system,
+ * CEL_EBUSY if this process has it open already. A read-only store whose lock.mdb cannot be written is read without
+ * LMDB's lock: only safe while nobody writes. options may be NULL. */
 int store_open(const char *path, const struct store_options *options, struct store **out, struct cel_error *e);
 void store_free(struct store *s);
 const char *store_path(const struct store *s);
-/* DIR/index, DIR/cache, DIR/tmp; made if missing. The text lives as long as the store. */
+/* DIR/index, DIR/cache, DIR/tmp/OWNER (this process's own); made if missing. The text lives as long as the store. */
 const char *store_index_path(const struct store *s);
-const char *store_tmp_path(const struct store *s);
+const char *store_cache_path(const struct store *s);
+const char *store_tmp_path(struct store *s);
 
 /* ---- reading: a snapshot. Slices live until store_read_end. One thread at a time. Not to be held across pipe or
  * network I/O: use store_read_renew at intervals. */
 int store_read_begin(struct store *s, struct store_read **out, struct cel_error *e);
-void store_read_end(struct store_read *r);
+void store_read_end(struct store_read *r); /* NULL is fine */
+/* The present state in place of the old one; slices end. After an error only store_read_end may follow. */
+int store_read_renew(struct store_read *r, struct cel_error *e);
 /* The block, its hash verified. CEL_ENOTFOUND if absent, CEL_ECORRUPT if the bytes do not match the CID. */
 int store_read_block(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e);
 int store_read_has(struct store_read *r, const struct cid *cid, struct cel_error *e); /* 1, 0 or an error */
@@ -60,8 +65,9 @@ int store_read_ref_log(struct store_read *r, const char *ref, uint64_t index, st
 /* ---- writing: one batch at a time per store, across processes. Waits up to lock_wait_seconds (0: does not wait,
  * negative: for ever) for the writer lock, then CEL_EBUSY. */
 int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_batch **out, struct cel_error *e);
-/* Hashes and keeps a block; *out is its CID. A block that the store already has is not written again. Raw blocks are
- * gathered in memory up to 4 MiB and go to a segment beyond that. */
+/* Hashes and keeps a block of at most 1 MiB; *out is its CID. A block that the store already has is not written again.
+ * Raw blocks are gathered in memory up to 4 MiB and go to a segment beyond that; nodes over 16 MiB go to sorted
+ * temporary files. Nothing reaches LMDB before the commit. After an error the batch can only be freed. */
 int store_batch_put(struct store_batch *b, uint8_t codec, struct slice block, struct cid *out, struct cel_error *e);
 /* A block of the store or of this batch so far; borrowed until the next call on b. Verified. */
 int store_batch_block(struct store_batch *b, const struct cid *cid, struct slice *out, struct cel_error *e);
@@ -72,7 +78,7 @@ struct store_ref_update {
 	struct cid old, new;
 	const char *message; /* for the log; not NULL */
 };
-/* Seals the segment (its root is `root`, the tree's CID), writes the blocks, and in the last transaction moves the
+/* Seals the segment (its root is `root`, the tree's CID; NULL: the first raw block), writes the blocks, and in the last transaction moves the
  * refs. CEL_EBUSY if a ref does not hold `old` any more: nothing is visible then. Ends the batch in any case but
  * leaves freeing to store_batch_free. CEL_EIO with "no space left" when the disk is full: the store stays usable. */
 int store_batch_commit(struct store_batch *b, const struct cid *root, const struct store_ref_update *updates,

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LMDB has a writer lock of its own, but it waits for ever and only for the length of a transaction. This one stands in
+ * front of it for a whole batch: an open file description lock on DIR/lock, which also keeps two threads of one process
+ * apart (each batch opens the file anew) and which the kernel drops with its holder. A timed wait polls, as there is no
+ * timed form of F_OFD_SETLKW: after 1 ms at first, then every 20 ms. */
+#include "lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "fault.h"
+
+static double now_seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* 0 or errno. */
+static int try_lock(int fd, int command)
+{
+	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int rc;
+	do
+		rc = fcntl(fd, command, &range);
+	while (rc != 0 && errno == EINTR);
+	if (rc == 0)
+		return 0;
+	return errno == EACCES ? EAGAIN : errno;
+}
+
+static int lock_within(int fd, double wait_seconds)
+{
+	if (wait_seconds < 0)
+		return try_lock(fd, F_OFD_SETLKW);
+	double deadline = now_seconds() + wait_seconds;
+	struct timespec pause = {.tv_nsec = 1000000};
+	for (;;) {
+		int rc = try_lock(fd, F_OFD_SETLK);
+		double left = deadline - now_seconds();
+		if (rc != EAGAIN || left <= 0)
+			return rc;
+		if ((double)pause.tv_nsec > 1e9 * left)
+			pause.tv_nsec = (long)(1e9 * left) + 1;
+		nanosleep(&pause, NULL);
+		pause.tv_nsec = pause.tv_nsec < 10000000 ? 2 * pause.tv_nsec : 20000000;
+	}
+}
+
+int writer_lock_acquire(const char *store_path, double wait_seconds, int *fd, struct cel_error *e)
+{
+	char name[4096];
+	snprintf(name, sizeof name, "%s/lock", store_path);
+	*fd = io_open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (*fd < 0)
+		return error_set_errno(e, CEL_EIO, errno, "%s", name);
+	int rc = lock_within(*fd, wait_seconds);
+	if (rc == 0)
+		return 0;
+	close(*fd);
+	*fd = -1;
+	if (rc == EAGAIN)
+		return error_set(e, CEL_EBUSY, "another writer is at work in %s (waited %.1f s)", store_path, wait_seconds);
+	return error_set_errno(e, CEL_EIO, rc, "locking %s", name);
+}
+
+void writer_lock_release(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}

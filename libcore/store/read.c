@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A snapshot is an LMDB read transaction and, from the first raw block that LMDB does not have, a set of segments. Sets
+ * change only by new files (or by files that gc took away), so a miss asks for the present set once more before it
+ * is one; every set that gave out a slice is kept until the snapshot ends. */
+#include "alloc.h"
+#include "error.h"
+#include "refs.h"
+#include "store_impl.h"
+
+struct store_read {
+	struct store *store;
+	MDB_txn *txn;
+	struct segment_set **sets; /* the last one is searched */
+	size_t n_sets;
+};
+
+int store_verify(const struct store *s, const struct cid *cid, struct slice bytes, struct cel_error *e)
+{
+	uint8_t digest[SHA256_SIZE];
+	sha256(bytes.data, bytes.size, digest);
+	if (memcmp(digest, cid->digest, SHA256_SIZE) == 0)
+		return 0;
+	char text[CEL_CID_TEXT_SIZE];
+	cid_format(cid, text);
+	return error_set(e, CEL_ECORRUPT, "%s: block %s is damaged: its bytes do not match its CID", s->path, text);
+}
+
+int store_read_begin(struct store *s, struct store_read **out, struct cel_error *e)
+{
+	struct store_read *r = mem_calloc(1, sizeof *r);
+	if (r == NULL)
+		return error_nomem(e, sizeof *r);
+	r->store = s;
+	int rc = env_read_begin(&s->env, &r->txn, e);
+	if (rc < 0) {
+		mem_free(r);
+		return rc;
+	}
+	*out = r;
+	return 0;
+}
+
+static void release_sets(struct store_read *r)
+{
+	for (size_t i = 0; i < r->n_sets; i++)
+		segment_set_release(r->sets[i]);
+	mem_free(r->sets);
+	r->sets = NULL;
+	r->n_sets = 0;
+}
+
+void store_read_end(struct store_read *r)
+{
+	if (r == NULL)
+		return;
+	env_end(&r->store->env, r->txn);
+	release_sets(r);
+	mem_free(r);
+}
+
+int store_read_renew(struct store_read *r, struct cel_error *e)
+{
+	env_end(&r->store->env, r->txn);
+	r->txn = NULL;
+	release_sets(r);
+	return env_read_begin(&r->store->env, &r->txn, e);
+}
+
+/* After a failed renewal there is no transaction. */
+static int check_begun(const struct store_read *r, struct cel_error *e)
+{
+	return r->txn == NULL ? error_set(e, CEL_EBUSY, "%s: the snapshot is over", r->store->path) : 0;
+}
+
+/* Makes the present set the searched one; 1 if it is another than before. */
+static int renew_set(struct store_read *r, struct cel_error *e)
+{
+	struct segment_set *set;
+	int rc = segments_acquire(&r->store->segments, &set, e);
+	if (rc < 0)
+		return rc;
+	if (r->n_sets > 0 && r->sets[r->n_sets - 1] == set) {
+		segment_set_release(set);
+		return 0;
+	}
+	struct segment_set **sets = mem_realloc(r->sets, r->n_sets + 1, sizeof *sets);
+	if (sets == NULL) {
+		segment_set_release(set);
+		return error_nomem(e, (r->n_sets + 1) * sizeof *sets);
+	}
+	r->sets = sets;
+	r->sets[r->n_sets++] = set;
+	return 1;
+}
+
+/* 1 found (not verified), 0 not. */
+static int find(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
+{
+	int rc = check_begun(r, e);
+	if (rc == 0)
+		rc = env_block_get(&r->store->env, r->txn, cid, out, e);
+	if (rc != 0 || cid->codec != CID_RAW)
+		return rc;
+	struct cel_error problem;
+	rc = r->n_sets > 0 ? segment_set_find(r->sets[r->n_sets - 1], cid, out, &problem) : 0;
+	if (rc > 0)
+		return rc;
+	int is_other = renew_set(r, e);
+	if (is_other < 0)
+		return is_other;
+	if (is_other > 0)
+		return segment_set_find(r->sets[r->n_sets - 1], cid, out, e);
+	return rc < 0 ? error_set(e, rc, "%s", problem.message) : 0;
+}
+
+int store_read_has(struct store_read *r, const struct cid *cid, struct cel_error *e)
+{
+	struct slice bytes;
+	return find(r, cid, &bytes, e);
+}
+
+int store_read_block(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
+{
+	int rc = find(r, cid, out, e);
+	if (rc > 0)
+		return store_verify(r->store, cid, *out, e);
+	if (rc == 0 && cid->codec == CID_RAW)
+		rc = segment_set_explain_miss(r->sets[r->n_sets - 1], e);
+	if (rc < 0)
+		return rc;
+	char text[CEL_CID_TEXT_SIZE];
+	cid_format(cid, text);
+	return error_set(e, CEL_ENOTFOUND, "%s has no block %s", r->store->path, text);
+}
+
+int store_read_ref(struct store_read *r, const char *ref, struct cid *out, struct cel_error *e)
+{
+	int rc = check_begun(r, e);
+	return rc < 0 ? rc : refs_get(&r->store->env, r->txn, ref, out, e);
+}
+
+int store_read_next_ref(struct store_read *r, const char *prefix, char position[STORE_REF_MAX], struct cid *out,
+			struct cel_error *e)
+{
+	int rc = check_begun(r, e);
+	return rc < 0 ? rc : refs_next(&r->store->env, r->txn, prefix, position, out, e);
+}
+
+int store_read_ref_log(struct store_read *r, const char *ref, uint64_t index, struct store_log_entry *out,
+		       struct cel_error *e)
+{
+	int rc = check_begun(r, e);
+	return rc < 0 ? rc : refs_log(&r->store->env, r->txn, ref, index, out, e);
+}

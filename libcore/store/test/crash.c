@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kill -9: a child commits generation after generation and is killed at a random moment, while this process waits for
+ * the writer lock to commit one of its own. After each kill the store is opened anew by a fresh child, which looks at
+ * all of it: the ref names the last generation that finished, its blocks are all there, its log has no gap, and nothing of an
+ * unfinished batch can be seen by way of a ref. Every fifth generation is large (a segment).
+ *
+ * A generation's node lists the number and the previous node's CID, so the whole chain is checked from the ref. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "bytes.h"
+#include "helper.h"
+
+#define NODE_SIZE (8 + CID_SIZE)
+#define LARGE_EVERY 5u
+
+static char directory[256], path[300];
+static struct cel_error e;
+
+static uint64_t n_blocks(uint64_t generation)
+{
+	return generation % LARGE_EVERY == 0 ? 40 : 6;
+}
+
+static size_t block_size(uint64_t generation)
+{
+	return generation % LARGE_EVERY == 0 ? 110000 : 600;
+}
+
+static struct slice block_of(uint64_t generation, uint64_t i, uint8_t *out)
+{
+	return make_block(generation * 1000 + i, block_size(generation), out);
+}
+
+/* The present head: its generation (0 and an absent CID at the beginning). */
+static int read_head(struct store *s, uint64_t *generation, struct cid *head, struct cel_error *err)
+{
+	struct store_read *r;
+	struct slice node;
+	int rc = store_read_begin(s, &r, err);
+	if (rc < 0)
+		return rc;
+	*generation = 0;
+	rc = store_read_ref(r, "heads/x", head, err);
+	if (rc == 0) {
+		rc = store_read_block(r, head, &node, err);
+		if (rc == 0)
+			*generation = load_le64(node.data);
+	} else if (rc == CEL_ENOTFOUND) {
+		rc = 0;
+	}
+	store_read_end(r);
+	return rc;
+}
+
+static int commit_next(struct store *s, double wait, uint64_t *made, struct cel_error *err)
+{
+	static uint8_t bytes[1u << 20];
+	struct store_batch *b;
+	struct cid head, cid;
+	uint64_t generation;
+	uint8_t node[NODE_SIZE] = {0};
+	int rc = store_batch_begin(s, wait, &b, err);
+	if (rc < 0)
+		return rc;
+	rc = read_head(s, &generation, &head, err);
+	if (rc == 0 && generation > 0)
+		cid_encode(&head, node + 8);
+	store_le64(node, generation + 1);
+	for (uint64_t i = 0; i < n_blocks(generation + 1) && rc == 0; i++)
+		rc = store_batch_put(b, CID_RAW, block_of(generation + 1, i, bytes), &cid, err);
+	if (rc == 0)
+		rc = store_batch_put(b, CID_DAG_CBOR, slice_make(node, sizeof node), &cid, err);
+	struct store_ref_update u = {.ref = "heads/x", .has_old = generation > 0, .old = head, .has_new = true, .new = cid,
+				     .message = "next"};
+	if (rc == 0)
+		rc = store_batch_commit(b, &cid, &u, 1, (int64_t)generation + 1, err);
+	store_batch_free(b);
+	*made = generation + 1;
+	return rc;
+}
+
+/* The blocks of one generation and its log entry; *head moves to the one before. */
+static int check_one(struct store_read *r, uint64_t generation, uint64_t newest, struct cid *head)
+{
+	static uint8_t bytes[1u << 20];
+	struct slice node, found;
+	struct store_log_entry entry;
+	if (store_read_block(r, head, &node, &e) < 0 || node.size != NODE_SIZE || load_le64(node.data) != generation)
+		return 1;
+	for (uint64_t i = 0; i < n_blocks(generation); i++) {
+		struct cid cid = cid_of(CID_RAW, block_of(generation, i, bytes));
+		if (store_read_block(r, &cid, &found, &e) < 0)
+			return 2;
+	}
+	if (store_read_ref_log(r, "heads/x", newest - generation, &entry, &e) < 0 || !cid_equal(&entry.new, head) ||
+	    entry.time != (int64_t)generation)
+		return 3;
+	return generation > 1 && cid_decode(slice_make(node.data + 8, CID_SIZE), head, &e) < 0 ? 4 : 0;
+}
+
+/* In a child of its own, so that nothing of this process's state helps. depth: how many generations back. */
+static int check_store(uint64_t at_least, uint64_t at_most, uint64_t depth)
+{
+	struct store *s;
+	struct store_read *r;
+	uint64_t newest;
+	struct cid head;
+	if (store_open(path, NULL, &s, &e) < 0 || read_head(s, &newest, &head, &e) < 0)
+		return 10;
+	if (newest < at_least || newest > at_most)
+		return 11;
+	if (store_read_begin(s, &r, &e) < 0)
+		return 12;
+	for (uint64_t g = newest; g > 0 && newest - g < depth; g--) {
+		int rc = check_one(r, g, newest, &head);
+		if (rc != 0)
+			return rc;
+	}
+	store_read_end(r);
+	store_free(s);
+	return 0;
+}
+
+static void assert_child(pid_t child, const char *what)
+{
+	int status;
+	waitpid(child, &status, 0);
+	if (status != 0)
+		fail_msg("%s: status %x", what, status);
+}
+
+static pid_t start_writer(int progress)
+{
+	pid_t child = fork();
+	if (child != 0)
+		return child;
+	struct store *s;
+	if (store_open(path, NULL, &s, NULL) < 0)
+		_exit(1);
+	for (;;) {
+		uint64_t made;
+		int rc = commit_next(s, -1, &made, NULL);
+		if (rc < 0 || write(progress, &made, sizeof made) != (ssize_t)sizeof made)
+			_exit(2);
+	}
+}
+
+/* The writer that waits meanwhile. */
+static pid_t start_waiter(void)
+{
+	pid_t child = fork();
+	if (child != 0)
+		return child;
+	struct store *s;
+	uint64_t made;
+	_exit(store_open(path, NULL, &s, NULL) < 0 || commit_next(s, 20, &made, NULL) < 0);
+}
+
+static uint64_t drain(int progress, uint64_t last)
+{
+	uint64_t made;
+	while (read(progress, &made, sizeof made) == (ssize_t)sizeof made)
+		last = made > last ? made : last;
+	return last;
+}
+
+static void one_round(uint64_t *state, uint64_t *known, uint64_t depth)
+{
+	int progress[2];
+	assert_int_equal(pipe(progress), 0);
+	pid_t writer = start_writer(progress[1]);
+	usleep((useconds_t)(next_random(state) % 6000));
+	pid_t waiter = start_waiter();
+	usleep((useconds_t)(next_random(state) % 6000));
+	kill(writer, SIGKILL);
+	int status;
+	waitpid(writer, &status, 0);
+	assert_true(WIFSIGNALED(status));
+	assert_child(waiter, "the waiting writer");
+	close(progress[1]);
+	uint64_t reported = drain(progress[0], *known);
+	close(progress[0]);
+	/* The waiter made one; the writer at most one more than it could report. */
+	pid_t child = fork();
+	if (child == 0)
+		_exit(check_store(reported, UINT64_MAX, depth));
+	assert_child(child, "the check");
+	*known = reported;
+}
+
+static void killed_writers(void **state_)
+{
+	(void)state_;
+	uint64_t state = test_seed(), known = 0;
+	unsigned rounds = 200 * test_scale();
+	for (unsigned i = 0; i < rounds; i++)
+		one_round(&state, &known, 2);
+	assert_true(known > rounds / 4); /* the killer is not so quick that nothing ever got done */
+	pid_t child = fork();
+	if (child == 0)
+		_exit(check_store(known, UINT64_MAX, UINT64_MAX));
+	assert_child(child, "the check of everything");
+	printf("# %u kills, %llu generations\n", rounds, (unsigned long long)known);
+	/* Temporary files of the killed are swept at the next open. */
+	char command[400];
+	snprintf(command, sizeof command, "test -z \"$(ls '%s/tmp')\"", path);
+	assert_int_equal(system(command), 0);
+}
+
+/* Negative control: the check does see a generation that is missing a block. */
+static void the_check_sees_a_gap(void **state)
+{
+	(void)state;
+	struct store *s;
+	struct store_batch *b;
+	struct cid cid;
+	uint8_t node[NODE_SIZE] = {0};
+	assert_ok(store_open(path, NULL, &s, &e));
+	assert_ok(store_batch_begin(s, 0, &b, &e));
+	store_le64(node, 1);
+	assert_ok(store_batch_put(b, CID_DAG_CBOR, slice_make(node, sizeof node), &cid, &e));
+	struct store_ref_update u = {.ref = "heads/x", .has_new = true, .new = cid, .message = "gap"};
+	assert_ok(store_batch_commit(b, NULL, &u, 1, 1, &e));
+	store_batch_free(b);
+	store_free(s);
+	assert_int_equal(check_store(1, 1, 1), 2);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	make_directory(directory);
+	snprintf(path, sizeof path, "%s/s", directory);
+	return store_init(path, &e);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	remove_tree(directory);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(killed_writers, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_check_sees_a_gap, setup, teardown),
+	};
+	return cmocka_run_group_tests_name("crash", tests, NULL, NULL);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every call fails once. An operation moves a ref from an old state to a new one (two shapes: a large batch with a
+ * segment and spilled nodes, a small one), with the Nth call of one kind failing for N = 1, 2, ... until it gets
+ * through. After each failure, in the same process and after opening again: the ref is the old one or the new one, and
+ * all that it names can be read; and the same operation succeeds when tried again.
+ *
+ * Four kinds of call: the library's own (io_fault_set), those LMDB makes (this program's pwrite, writev and fdatasync
+ * take the place of libc's), allocations, and none at all as the negative control. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "alloc.h"
+#include "fault.h"
+#include "helper.h"
+
+static char directory[256], path[300];
+static struct cel_error e;
+
+/* ---- LMDB's system calls */
+
+static _Atomic long libc_nth, libc_count;
+static int libc_errno; /* 0: cut the transfer short */
+
+static bool is_hit(void)
+{
+	long nth = atomic_load(&libc_nth);
+	return nth > 0 && atomic_fetch_add(&libc_count, 1) + 1 == nth;
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+	if (is_hit()) {
+		if (libc_errno != 0) {
+			errno = libc_errno;
+			return -1;
+		}
+		size = size > 1 ? size / 2 : size;
+	}
+	return (ssize_t)syscall(SYS_pwrite64, fd, data, size, offset);
+}
+
+ssize_t writev(int fd, const struct iovec *vectors, int n)
+{
+	if (is_hit()) {
+		if (libc_errno != 0) {
+			errno = libc_errno;
+			return -1;
+		}
+		n = n > 1 ? n / 2 : n;
+	}
+	return (ssize_t)syscall(SYS_writev, fd, vectors, n);
+}
+
+int fdatasync(int fd)
+{
+	if (is_hit()) {
+		errno = libc_errno != 0 ? libc_errno : EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void libc_fault_set(long nth, int errno_value)
+{
+	libc_errno = errno_value;
+	atomic_store(&libc_count, 0);
+	atomic_store(&libc_nth, nth);
+}
+
+/* ---- the operation */
+
+struct shape {
+	uint64_t n_raw, raw_size, n_nodes, node_size;
+};
+static const struct shape SMALL = {.n_raw = 5, .raw_size = 700, .n_nodes = 5, .node_size = 3000};
+static const struct shape LARGE = {.n_raw = 20, .raw_size = 230000, .n_nodes = 25, .node_size = 700000};
+
+static uint64_t number_of(int generation, uint64_t i)
+{
+	return (uint64_t)generation * 1000000 + i;
+}
+
+static int put_all(struct store_batch *b, const struct shape *shape, int generation, struct cid *root,
+		   struct cel_error *err)
+{
+	static uint8_t bytes[1u << 20];
+	struct cid cid;
+	int rc = 0;
+	for (uint64_t i = 0; i < shape->n_raw && rc == 0; i++)
+		rc = store_batch_put(b, CID_RAW, make_block(number_of(generation, i), shape->raw_size, bytes), &cid, err);
+	for (uint64_t i = 0; i < shape->n_nodes && rc == 0; i++)
+		rc = store_batch_put(b, CID_DAG_CBOR, make_block(number_of(generation, i), shape->node_size, bytes), root,
+				     err);
+	return rc;
+}
+
+/* Moves heads/x from one generation's root to the next one's. */
+static int advance(struct store *s, const struct shape *shape, int generation, const struct cid *old, struct cid *new,
+		   struct cel_error *err)
+{
+	struct store_batch *b;
+	int rc = store_batch_begin(s, 0, &b, err);
+	if (rc < 0)
+		return rc;
+	rc = put_all(b, shape, generation, new, err);
+	struct store_ref_update u = {.ref = "heads/x", .has_old = old != NULL, .has_new = true, .message = "m"};
+	if (old != NULL)
+		u.old = *old;
+	u.new = *new;
+	if (rc == 0)
+		rc = store_batch_commit(b, new, &u, 1, generation, err);
+	store_batch_free(b);
+	return rc;
+}
+
+/* All blocks of a generation can be read. */
+static void assert_whole(struct store *s, const struct shape *shape, int generation)
+{
+	static uint8_t bytes[1u << 20];
+	struct store_read *r;
+	struct slice found;
+	assert_ok(store_read_begin(s, &r, &e));
+	for (int kind = 0; kind < 2; kind++) {
+		uint64_t n = kind == 0 ? shape->n_raw : shape->n_nodes;
+		for (uint64_t i = 0; i < n; i++) {
+			struct slice block = make_block(number_of(generation, i),
+							kind == 0 ? shape->raw_size : shape->node_size, bytes);
+			struct cid cid = cid_of(kind == 0 ? CID_RAW : CID_DAG_CBOR, block);
+			assert_ok(store_read_block(r, &cid, &found, &e));
+		}
+	}
+	store_read_end(r);
+}
+
+/* Which of the two roots the ref has, with all that belongs to it. */
+static int assert_old_or_new(struct store *s, const struct shape *shape, int generation, const struct cid *old,
+			     const struct cid *new)
+{
+	struct store_read *r;
+	struct cid now;
+	assert_ok(store_read_begin(s, &r, &e));
+	assert_ok(store_read_ref(r, "heads/x", &now, &e));
+	store_read_end(r);
+	bool is_new = cid_equal(&now, new);
+	assert_true(is_new || cid_equal(&now, old));
+	assert_whole(s, shape, is_new ? generation : generation - 1);
+	return is_new;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	make_directory(directory);
+	snprintf(path, sizeof path, "%s/s", directory);
+	return store_init(path, &e);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	remove_tree(directory);
+	return 0;
+}
+
+static struct store *open_store(void)
+{
+	struct store *s;
+	assert_ok(store_open(path, NULL, &s, &e));
+	return s;
+}
+
+struct fault {
+	const char *name;
+	enum io_op op; /* IO_OPS: LMDB's calls; IO_OPS + 1: allocations */
+	int errno_value;
+};
+
+static void arm(const struct fault *fault, long nth)
+{
+	if (fault->op < IO_OPS)
+		io_fault_set(fault->op, (uint64_t)nth, fault->errno_value);
+	else if (fault->op == IO_OPS)
+		libc_fault_set(nth, fault->errno_value);
+	else
+		mem_fault_set((uint64_t)nth);
+}
+
+static bool was_reached(const struct fault *fault, long nth)
+{
+	uint64_t count = fault->op < IO_OPS ? io_fault_count(fault->op) :
+			 fault->op == IO_OPS ? (uint64_t)atomic_load(&libc_count) : mem_fault_count();
+	return count >= (uint64_t)nth;
+}
+
+/* What the operation would have put is known without it. */
+static struct cid root_of(const struct shape *shape, int generation)
+{
+	static uint8_t bytes[1u << 20];
+	return cid_of(CID_DAG_CBOR, make_block(number_of(generation, shape->n_nodes - 1), shape->node_size, bytes));
+}
+
+static void run_fault(const struct shape *shape, const struct fault *fault, long step)
+{
+	struct store *s = open_store();
+	int generation = 1, n_failures = 0;
+	struct cid old, new;
+	assert_ok(advance(s, shape, generation, NULL, &old, &e));
+	for (long nth = 1;; nth += step) {
+		generation++;
+		struct cid expected = root_of(shape, generation);
+		arm(fault, nth);
+		int rc = advance(s, shape, generation, &old, &new, &e);
+		bool is_reached = was_reached(fault, nth);
+		arm(fault, 0);
+		if (rc < 0 && (fault->errno_value == ENOSPC) && fault->op != IO_OPEN)
+			if (strstr(e.message, "no space left") == NULL)
+				fail_msg("%s %ld: %s", fault->name, nth, e.message);
+		assert_true(rc == 0 || is_reached);
+		int is_new = assert_old_or_new(s, shape, generation, &old, &expected);
+		assert_true(rc < 0 || is_new);
+		if (rc < 0 && n_failures++ % 4 == 0) {
+			store_free(s);
+			s = open_store();
+			assert_int_equal(assert_old_or_new(s, shape, generation, &old, &expected), is_new);
+		}
+		if (!is_new)
+			assert_ok(advance(s, shape, generation, &old, &new, &e));
+		old = expected;
+		if (!is_reached)
+			break;
+	}
+	printf("# %s: %d failures\n", fault->name, n_failures);
+	assert_true(n_failures > 0 || fault->errno_value == 0);
+	store_free(s);
+}
+
+static const struct fault FAULTS[] = {
+	{"open EIO", IO_OPEN, EIO},       {"write ENOSPC", IO_WRITE, ENOSPC}, {"write EIO", IO_WRITE, EIO},
+	{"write short", IO_WRITE, 0},     {"sync EIO", IO_SYNC, EIO},         {"rename EIO", IO_RENAME, EIO},
+	{"rename ENOSPC", IO_RENAME, ENOSPC},
+	{"LMDB ENOSPC", IO_OPS, ENOSPC},  {"LMDB EIO", IO_OPS, EIO},          {"LMDB short", IO_OPS, 0},
+	{"memory", IO_OPS + 1, ENOMEM},
+};
+
+static void large_batches(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof FAULTS / sizeof FAULTS[0]; i++) {
+		bool is_frequent = FAULTS[i].op == IO_WRITE || FAULTS[i].op >= IO_OPS;
+		run_fault(&LARGE, &FAULTS[i], is_frequent ? 4 / (long)test_scale() + 1 : 1);
+		teardown(NULL);
+		setup(NULL);
+	}
+}
+
+static void small_batches(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof FAULTS / sizeof FAULTS[0]; i++) {
+		if (FAULTS[i].op == IO_WRITE || FAULTS[i].op == IO_SYNC || FAULTS[i].op == IO_RENAME)
+			continue; /* there is no segment */
+		run_fault(&SMALL, &FAULTS[i], 1);
+		teardown(NULL);
+		setup(NULL);
+	}
+}
+
+/* Opening and making a store. */
+static void opening(void **state)
+{
+	(void)state;
+	for (long nth = 1;; nth++) {
+		struct store *s = NULL;
+		mem_fault_set((uint64_t)nth);
+		int rc = store_open(path, NULL, &s, &e);
+		bool is_reached = mem_fault_count() >= (uint64_t)nth;
+		mem_fault_set(0);
+		assert_true(rc == 0 || rc == CEL_ENOMEM);
+		store_free(rc == 0 ? s : NULL);
+		if (!is_reached)
+			break;
+	}
+	char other[300];
+	snprintf(other, sizeof other, "%s/o", directory);
+	static const struct fault KINDS[] = {{"", IO_OPEN, ENOSPC}, {"", IO_SYNC, EIO}, {"", IO_OPS, ENOSPC}};
+	for (size_t k = 0; k < 3; k++) {
+		for (long nth = 1;; nth++) {
+			arm(&KINDS[k], nth);
+			int rc = store_init(other, &e);
+			bool is_reached = was_reached(&KINDS[k], nth);
+			arm(&KINDS[k], 0);
+			if (rc == 0) {
+				struct store *s;
+				assert_ok(store_open(other, NULL, &s, &e));
+				store_free(s);
+				remove_tree(other);
+			}
+			assert_int_not_equal(access(other, F_OK), 0); /* a failed one leaves nothing */
+			if (!is_reached)
+				break;
+		}
+	}
+}
+
+/* Negative control: a block that is taken away is missed by assert_whole's condition. */
+static void a_missing_block_is_seen(void **state)
+{
+	(void)state;
+	struct store *s = open_store();
+	struct cid root;
+	assert_ok(advance(s, &SMALL, 1, NULL, &root, &e));
+	struct store_read *r;
+	assert_ok(store_read_begin(s, &r, &e));
+	static uint8_t bytes[4096];
+	struct slice found;
+	struct cid absent = cid_of(CID_RAW, make_block(number_of(2, 0), SMALL.raw_size, bytes));
+	assert_code(CEL_ENOTFOUND, store_read_block(r, &absent, &found, &e));
+	store_read_end(r);
+	store_free(s);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {T(small_batches), T(large_batches), T(opening), T(a_missing_block_is_seen)};
+	return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+}
