@@ -377,6 +377,29 @@ static void test_tmpfs(void **state)
 	vectorset_free(&s);
 }
 
+/* Tiny indexes for fuzzing: duplicates, bytes, nothing at all. */
+static void write_corpus(void **state)
+{
+	(void)state;
+	static const struct {
+		enum cel_type type;
+		enum cel_metric metric;
+		size_t n;
+	} KINDS[] = {{CEL_F32, CEL_L2, 60}, {CEL_U8, CEL_IP, 40}, {CEL_F16, CEL_COSINE, 30}, {CEL_BF16, CEL_L2, 0}};
+	const struct hnsw_params params = {.M = 4, .ef_construction = 8};
+	for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+		uint64_t random = i;
+		char path[512];
+		struct vectorset s = vectorset_new(KINDS[i].type, KINDS[i].metric, 3, KINDS[i].n, 5, 0.5, &random);
+		for (size_t copy = 0; copy + 10 < s.n; copy += 4)
+			memcpy(s.vectors + (copy + 1) * s.vector_size, s.vectors + copy * s.vector_size, s.vector_size);
+		snprintf(path, sizeof path, "%s/%s-%s-%zu", getenv("CEL_CORPUS_WRITE"), cel_type_name(KINDS[i].type),
+			 cel_metric_name(KINDS[i].metric), KINDS[i].n);
+		hnsw_close(vectorset_index(&s, &params, 1, path));
+		vectorset_free(&s);
+	}
+}
+
 static int clean(void **state)
 {
 	(void)state;
@@ -396,5 +419,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest golden[] = {cmocka_unit_test(test_golden)};
 	if (argc > 1 && strcmp(argv[1], "golden") == 0)
 		return cmocka_run_group_tests(golden, NULL, clean);
+	const struct CMUnitTest corpus[] = {cmocka_unit_test(write_corpus)};
+	if (argc > 1 && strcmp(argv[1], "corpus") == 0)
+		return cmocka_run_group_tests(corpus, NULL, clean);
 	return cmocka_run_group_tests(tests, NULL, clean);
 }
