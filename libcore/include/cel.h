@@ -27,6 +27,10 @@ extern "C" {
 #endif
 
 #define CEL_VERSION "0.1.0"
+/* Numbers of the stored formats; data of another number is refused. */
+#define CEL_FORMAT_STORE 1
+#define CEL_FORMAT_TREE 1
+#define CEL_FORMAT_INDEX 1
 
 /* X(name, value, exit status, text). The exit statuses are those of sysexits.h, and frozen. */
 #define CEL_ERRORS(X)                                                        \
@@ -142,10 +146,22 @@ struct cel_index_info {
 	uint64_t nodes;     /* distinct vectors */
 	uint64_t file_size; /* bytes */
 	char digest[65];    /* sha2-256 of the file's content, hexadecimal */
-	const char *path;   /* of the file; valid until the revision it was asked for is freed */
+	char path[4096];    /* of the file */
 };
-int cel_index_info(struct cel_store *store, struct cel_revision *revision, struct cel_index_info *out,
-		   struct cel_error *e);
+int cel_index_info(struct cel_store *store, const char *rev, struct cel_index_info *out, struct cel_error *e);
+
+/* Told what is going on; a non-zero result stops the work (CEL_EBUSY). */
+typedef int cel_progress_fn(void *context, const char *phase, uint64_t done, uint64_t total);
+
+struct cel_index_options {
+	uint32_t M, ef_construction; /* 0: the defaults (16, 200) */
+	uint32_t threads;            /* 0: all processors */
+	cel_progress_fn *on_progress; /* may be NULL */
+	void *context;
+};
+/* Builds the rev's index unless a good one is there. */
+int cel_index_build(struct cel_store *store, const char *rev, const struct cel_index_options *options,
+		    struct cel_error *e);
 
 /* ----------------------------------------------------------------------------------------------- records */
 
@@ -196,8 +212,7 @@ struct cel_build_options {
 	int64_t time;          /* of the commit, Unix seconds; negative: now */
 	/* Told of bad rows that were skipped, one line each; may be NULL. */
 	void (*on_skip)(void *context, const char *message);
-	/* Told what is going on; a non-zero result stops the build (CEL_EBUSY). May be NULL. */
-	int (*on_progress)(void *context, const char *phase, uint64_t done, uint64_t total);
+	cel_progress_fn *on_progress; /* may be NULL */
 	void *context;
 };
 
@@ -214,6 +229,7 @@ int cel_build_add(struct cel_build *build, const char *path, const struct cel_so
 struct cel_build_result {
 	uint64_t rows;     /* good rows read */
 	uint64_t skipped;  /* bad rows left out */
+	uint64_t duplicates; /* rows that gave way to another of the same id */
 	uint64_t added, replaced, unchanged;
 	uint64_t records;  /* in the collection now */
 	bool is_committed; /* false: nothing changed, no commit was made */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answering a block of queries, by whichever of the three ways fits:
+ *   graph  the index, walked with a beam of ef
+ *   scan   the vectors of the index file, one after the other
+ *   tree   the vectors of the tree, all queries of the block in one pass */
+#ifndef DB_ANSWER_H
+#define DB_ANSWER_H
+
+#include "db.h"
+#include "hnsw.h"
+
+enum answer_method { ANSWER_GRAPH, ANSWER_SCAN, ANSWER_TREE };
+
+struct answerer;
+/* index may be NULL (ANSWER_TREE only); rev and index are borrowed. k is the most hits ever asked for. */
+int answerer_new(struct cel_store *store, const struct db_rev *rev, const struct hnsw_index *index,
+		 enum answer_method method, uint32_t k, uint32_t ef, uint32_t threads, struct answerer **out,
+		 struct cel_error *e);
+void answerer_free(struct answerer *a);
+
+/* Answers n queries (n vectors of schema_vector_size() bytes one behind the other); hits until the next call. */
+int answerer_run(struct answerer *a, const uint8_t *queries, size_t n, struct cel_error *e);
+struct answer_hits {
+	const struct hnsw_hit *hits;
+	uint32_t n;
+};
+struct answer_hits answerer_hits(const struct answerer *a, size_t query);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A batch of rows becomes one commit:
+ *
+ *     readers ──► edits (external sort by id) ──► merge with the present tree ──► tree builder ──► commit ──► ref
+ *
+ * The writer lock is taken only after the input was read to its end, so a slow pipe keeps nobody waiting. The index is
+ * built after the commit, without the lock: it is derived, and the commit stands without it. */
+#include <time.h>
+
+#include "alloc.h"
+#include "db.h"
+#include "edits.h"
+#include "error.h"
+#include "record.h"
+#include "tree.h"
+
+#define MEMORY_DEFAULT ((size_t)256 << 20)
+#define MEMORY_MIN ((size_t)4 << 20)
+#define PROGRESS_ROWS 8192u
+
+struct cel_build {
+	struct cel_store *store;
+	char collection[CEL_NAME_MAX + 1];
+	struct cel_build_options options;
+	struct cel_schema schema;
+	enum cel_duplicates duplicates; /* the policy in force */
+	bool is_duplicate_bad;          /* counts as skipped */
+	struct edits *edits;
+	struct cel_build_result result;
+	bool is_ended;
+};
+
+static double seconds_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int load_schema(struct cel_store *store, const char *collection, struct cel_schema *out, struct cel_error *e)
+{
+	struct store_read *read;
+	int rc = store_read_begin(store->store, &read, e);
+	if (rc < 0)
+		return rc;
+	struct db_rev head;
+	rc = db_head_load(read, collection, &head, e);
+	if (rc == 0)
+		*out = head.schema;
+	store_read_end(read);
+	return rc;
+}
+
+int cel_build_new(struct cel_store *store, const char *collection, const struct cel_build_options *options,
+		  struct cel_build **out, struct cel_error *e)
+{
+	*out = NULL;
+	if (store->is_read_only)
+		return error_set(e, CEL_EPERMISSION, "the store is open for reading only");
+	struct cel_build *build = mem_calloc(1, sizeof *build);
+	if (build == NULL)
+		return error_nomem(e, sizeof *build);
+	build->store = store;
+	if (options != NULL)
+		build->options = *options;
+	else
+		build->options.time = -1;
+	/* A row whose id another row has is bad too: who skips bad rows keeps the first. */
+	build->is_duplicate_bad = build->options.duplicates == CEL_DUPLICATES_ERROR;
+	build->duplicates = build->is_duplicate_bad && build->options.is_skipping_bad ? CEL_DUPLICATES_FIRST
+										      : build->options.duplicates;
+	if (build->options.memory == 0)
+		build->options.memory = MEMORY_DEFAULT;
+	int rc = 0;
+	if (build->options.memory < MEMORY_MIN)
+		rc = error_set(e, CEL_EUSAGE, "memory %zu is less than %zu bytes", build->options.memory, MEMORY_MIN);
+	if (rc == 0)
+		rc = load_schema(store, collection, &build->schema, e);
+	if (rc == 0) {
+		strcpy(build->collection, collection); /* a checked name: it fits */
+		rc = edits_new(build->options.memory, store_tmp_path(store->store), schema_vector_size(&build->schema),
+			       build->duplicates, &build->edits, e);
+	}
+	if (rc < 0) {
+		cel_build_free(build);
+		return rc;
+	}
+	*out = build;
+	return 0;
+}
+
+void cel_build_free(struct cel_build *build)
+{
+	if (build == NULL)
+		return;
+	edits_free(build->edits);
+	mem_free(build);
+}
+
+static int tell_progress(const struct cel_build *build, const char *phase, uint64_t done, uint64_t total,
+			 struct cel_error *e)
+{
+	if (build->options.on_progress != NULL &&
+	    build->options.on_progress(build->options.context, phase, done, total) != 0)
+		return error_set(e, CEL_EBUSY, "stopped");
+	return 0;
+}
+
+static int read_rows(struct cel_build *build, struct reader *reader, struct cel_error *e)
+{
+	for (;;) {
+		struct reader_row row;
+		int rc = reader_next(reader, &row, e);
+		if (rc == 0)
+			return 0;
+		if (rc == CEL_EDATA && build->options.is_skipping_bad && reader_can_continue(reader)) {
+			build->result.skipped++;
+			if (build->options.on_skip != NULL)
+				build->options.on_skip(build->options.context, e->message);
+			continue;
+		}
+		if (rc > 0)
+			rc = edits_add(build->edits, &row, e);
+		if (rc == 0 && ++build->result.rows % PROGRESS_ROWS == 0)
+			rc = tell_progress(build, "read", build->result.rows, 0, e);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+int cel_build_add(struct cel_build *build, const char *path, const struct cel_source_options *source,
+		  struct cel_error *e)
+{
+	struct cel_error own;
+	if (e == NULL)
+		e = &own; /* skipped rows are reported from it */
+	if (build->is_ended)
+		return error_set(e, CEL_EUSAGE, "the build has ended");
+	struct reader_options options = {.schema = &build->schema};
+	db_reader_options(source, &options);
+	struct reader *reader;
+	int rc = reader_open(path, &options, &reader, e);
+	if (rc < 0)
+		return rc;
+	rc = edits_begin_source(build->edits, reader_name(reader), e);
+	if (rc == 0)
+		rc = read_rows(build, reader, e);
+	reader_free(reader);
+	return rc;
+}
+
+/* The two sides of the merge: what the tree holds and what the batch brings, both in id order. */
+struct sides {
+	struct store_read *read;
+	struct prolly_cursor *cursor;
+	struct prolly_entry base;
+	struct edit edit;
+	int has_base, has_edit; /* 1 or 0 */
+};
+
+static bool is_same_value(const struct prolly_value *stored, struct slice bytes)
+{
+	if (!stored->is_link)
+		return slice_equal(stored->bytes, bytes);
+	struct cid cid = cid_of(CID_RAW, bytes);
+	return bytes.size > PROLLY_INLINE_MAX && cid_equal(&cid, &stored->link);
+}
+
+static int advance_base(struct sides *sides, struct cel_error *e)
+{
+	sides->has_base = prolly_cursor_next(sides->cursor, &sides->base, e);
+	return sides->has_base < 0 ? sides->has_base : 0;
+}
+
+static int advance_edit(struct cel_build *build, struct sides *sides, struct cel_error *e)
+{
+	sides->has_edit = edits_next(build->edits, &sides->edit, e);
+	return sides->has_edit < 0 ? sides->has_edit : 0;
+}
+
+static int merge_step(struct cel_build *build, struct sides *sides, struct prolly_builder *builder,
+		      struct cel_error *e)
+{
+	struct cel_build_result *result = &build->result;
+	int order = !sides->has_edit   ? -1
+		    : !sides->has_base ? 1
+				       : slice_compare(sides->base.id, sides->edit.id);
+	if (order < 0) {
+		int rc = prolly_builder_add(builder, &sides->base, e);
+		return rc < 0 ? rc : advance_base(sides, e);
+	}
+	bool is_same = order == 0 && is_same_value(&sides->base.vector, sides->edit.vector) &&
+		       is_same_value(&sides->base.metadata, sides->edit.metadata);
+	struct prolly_entry entry = {.id = sides->edit.id,
+				     .vector.bytes = sides->edit.vector,
+				     .metadata.bytes = sides->edit.metadata};
+	int rc = prolly_builder_add(builder, is_same ? &sides->base : &entry, e);
+	if (order > 0)
+		result->added++;
+	else if (is_same)
+		result->unchanged++;
+	else
+		result->replaced++;
+	if (rc == 0 && order == 0)
+		rc = advance_base(sides, e);
+	return rc < 0 ? rc : advance_edit(build, sides, e);
+}
+
+static int merge_rows(struct cel_build *build, struct store_batch *batch, struct store_read *read,
+		      const struct db_rev *head, struct cid *root, struct cel_error *e)
+{
+	struct sides sides = {.read = read};
+	struct prolly_builder *builder;
+	int rc = prolly_cursor_new(read, &head->commit.tree, &sides.cursor, e);
+	if (rc < 0)
+		return rc;
+	rc = prolly_builder_new(batch, &builder, e);
+	if (rc < 0) {
+		prolly_cursor_free(sides.cursor);
+		return rc;
+	}
+	rc = advance_base(&sides, e);
+	if (rc == 0)
+		rc = advance_edit(build, &sides, e);
+	for (uint64_t n = 1; rc == 0 && (sides.has_base || sides.has_edit); n++) {
+		rc = merge_step(build, &sides, builder, e);
+		if (rc == 0 && n % PROGRESS_ROWS == 0)
+			rc = tell_progress(build, "tree", n, 0, e);
+	}
+	if (rc == 0)
+		rc = prolly_builder_finish(builder, root, &build->result.records, e);
+	prolly_builder_free(builder);
+	prolly_cursor_free(sides.cursor);
+	return rc;
+}
+
+static int put_commit(struct cel_build *build, struct store_batch *batch, const struct db_rev *head,
+		      const struct cid *root, struct cel_error *e)
+{
+	const struct cel_build_options *options = &build->options;
+	int64_t when = options->time >= 0 ? options->time : (int64_t)time(NULL);
+	struct commit commit = {
+		.schema = head->commit.schema,
+		.tree = *root,
+		.parents[0] = head->cid,
+		.n_parents = 1,
+		.generation = head->commit.generation + 1,
+		.time = (uint64_t)when,
+		.author = slice_text(options->author != NULL ? options->author : ""),
+		.message = slice_text(options->message != NULL ? options->message : ""),
+	};
+	char ref[DB_REF_MAX];
+	struct store_ref_update update = {
+		.ref = ref, .has_old = true, .has_new = true, .old = head->cid, .message = "build"};
+	int rc = db_head_ref(build->collection, ref, e);
+	if (rc == 0)
+		rc = commit_put(batch, &commit, &update.new, e);
+	if (rc == 0)
+		rc = store_batch_commit(batch, root, &update, 1, (int64_t)time(NULL), e);
+	if (rc == 0) {
+		build->result.is_committed = true;
+		cid_format(&update.new, build->result.commit);
+	}
+	return rc;
+}
+
+static int build_tree(struct cel_build *build, struct store_batch *batch, struct store_read *read, struct cel_error *e)
+{
+	struct db_rev head;
+	int rc = db_head_load(read, build->collection, &head, e);
+	if (rc < 0)
+		return rc;
+	if (!schema_equal(&head.schema, &build->schema))
+		return error_set(e, CEL_EBUSY, "the collection '%s' was made anew with another schema meanwhile",
+				 build->collection);
+	struct cid root;
+	rc = merge_rows(build, batch, read, &head, &root, e);
+	if (rc < 0)
+		return rc;
+	cid_format(&root, build->result.tree);
+	if (cid_equal(&root, &head.commit.tree)) {
+		cid_format(&head.cid, build->result.commit);
+		return 0;
+	}
+	return put_commit(build, batch, &head, &root, e);
+}
+
+static int commit_rows(struct cel_build *build, struct cel_error *e)
+{
+	int rc = edits_finish(build->edits, e);
+	if (rc < 0)
+		return rc;
+	struct store_batch *batch;
+	rc = store_batch_begin(build->store->store, build->store->lock_wait, &batch, e);
+	if (rc < 0)
+		return rc;
+	struct store_read *read;
+	rc = store_read_begin(build->store->store, &read, e);
+	if (rc == 0) {
+		rc = build_tree(build, batch, read, e);
+		store_read_end(read);
+	}
+	store_batch_free(batch);
+	return rc;
+}
+
+static int build_index(struct cel_build *build, struct cel_error *e)
+{
+	const struct cel_build_options *options = &build->options;
+	struct cel_index_options index = {.M = options->M,
+					  .ef_construction = options->ef_construction,
+					  .threads = options->threads,
+					  .on_progress = options->on_progress,
+					  .context = options->context};
+	int rc = cel_index_build(build->store, build->result.commit, &index, e);
+	return rc < 0 ? error_context(e, "commit %s stands, but its index was not built", build->result.commit) : 0;
+}
+
+int cel_build_commit(struct cel_build *build, struct cel_build_result *out, struct cel_error *e)
+{
+	if (build->is_ended)
+		return error_set(e, CEL_EUSAGE, "the build has ended");
+	build->is_ended = true;
+	double start = seconds_now();
+	int rc = commit_rows(build, e);
+	if (build->is_duplicate_bad)
+		build->result.skipped += edits_duplicates(build->edits);
+	else
+		build->result.duplicates = edits_duplicates(build->edits);
+	build->result.build_seconds = seconds_now() - start;
+	edits_free(build->edits); /* its memory is the index's now */
+	build->edits = NULL;
+	if (rc == 0 && !build->options.is_without_index) {
+		start = seconds_now();
+		rc = build_index(build, e);
+		build->result.index_seconds = seconds_now() - start;
+	}
+	*out = build->result;
+	return rc;
+}

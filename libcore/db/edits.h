@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of one batch on their way to the tree: taken from readers in any order, given back in id order with
+ * duplicate ids settled. Memory is bounded by the external sort. */
+#ifndef DB_EDITS_H
+#define DB_EDITS_H
+
+#include "cel.h"
+#include "reader.h"
+
+struct edits;
+
+int edits_new(size_t memory, const char *tmp_directory, size_t vector_size, enum cel_duplicates duplicates,
+	      struct edits **out, struct cel_error *e);
+void edits_free(struct edits *edits);
+
+/* Following rows come from the input of that name; names are kept for messages. */
+int edits_begin_source(struct edits *edits, const char *name, struct cel_error *e);
+int edits_add(struct edits *edits, const struct reader_row *row, struct cel_error *e);
+int edits_finish(struct edits *edits, struct cel_error *e); /* no more adds */
+
+struct edit {
+	struct slice id, vector, metadata;
+};
+/* 1 an edit, 0 the end; borrowed until the next call. Two rows of one id are CEL_EDATA that names both, unless the
+ * policy says which one stands. */
+int edits_next(struct edits *edits, struct edit *out, struct cel_error *e);
+uint64_t edits_duplicates(const struct edits *edits); /* rows that gave way to another of the same id */
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Elements and distances as text: the fewest decimal digits that read back to the same element, in any locale. */
+#include <locale.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cel.h"
+#include "element.h"
+
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+static locale_t c_locale;
+
+static void make_c_locale(void)
+{
+	c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+double cel_element(enum cel_type type, const uint8_t *vector, size_t position)
+{
+	float value;
+	element_widen(type, vector + position * cel_type_size(type), 1, &value);
+	return (double)value;
+}
+
+static int reads_back(enum cel_type type, const char *text, double value, const uint8_t *stored)
+{
+	uint8_t bytes[8];
+	if (type == CEL_F32)
+		return strtof(text, NULL) == (float)value;
+	return element_store(type, strtod(text, NULL), bytes, NULL) == 0 &&
+	       memcmp(bytes, stored, cel_type_size(type)) == 0;
+}
+
+size_t cel_element_format(enum cel_type type, const uint8_t *vector, size_t position, char out[CEL_ELEMENT_TEXT_MAX])
+{
+	double value = cel_element(type, vector, position);
+	const uint8_t *stored = vector + position * cel_type_size(type);
+	pthread_once(&c_locale_once, make_c_locale);
+	locale_t previous = uselocale(c_locale);
+	int length = 0;
+	for (int digits = type == CEL_F32 ? 6 : 1; digits <= 9; digits++) {
+		length = snprintf(out, CEL_ELEMENT_TEXT_MAX, "%.*g", digits, value);
+		if (reads_back(type, out, value, stored))
+			break;
+	}
+	uselocale(previous);
+	return (size_t)length;
+}
+

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queries against one commit. Rows are read in blocks, a block is answered by all threads, and its answers are handed
+ * out in the order of the rows; so memory is bounded and the output does not depend on the threads. */
+#include "alloc.h"
+#include "answer.h"
+#include "db.h"
+#include "error.h"
+#include "hnsw.h"
+#include "index.h"
+#include "reader.h"
+#include "record.h"
+#include "tree.h"
+
+#define K_DEFAULT 10u
+#define K_MAX 65536u
+#define EF_MAX 65536u
+#define RECALL_DEFAULT 0.95
+#define BLOCK_QUERIES 4096u
+#define BLOCK_BYTES ((size_t)16 << 20)
+#define BLOCK_HITS ((size_t)1 << 20)
+
+struct cel_query {
+	struct cel_store *store;
+	struct db_rev rev; /* its texts are not kept: no snapshot is held while input is read */
+	struct hnsw_index *index;
+	enum answer_method method;
+	uint32_t k, ef, threads;
+	uint64_t next_row;
+	struct answerer *answerer;
+
+	/* a block of queries */
+	struct buf vectors, ids;
+	size_t id_ends[BLOCK_QUERIES]; /* in ids */
+	struct cel_hit *hits;          /* k + 1 */
+};
+
+static int choose_method(struct cel_query *q, const struct cel_query_options *options, struct cel_error *e)
+{
+	if (options->ef > EF_MAX)
+		return error_set(e, CEL_EUSAGE, "ef %u is over %u", options->ef, EF_MAX);
+	if (!(options->recall >= 0 && options->recall <= 1))
+		return error_set(e, CEL_EUSAGE, "recall %g is not in 0..1", options->recall);
+	if (options->is_exact && options->ef != 0)
+		return error_set(e, CEL_EUSAGE, "ef is for the graph, exact does without it: choose one");
+	if (q->index == NULL) {
+		if (options->ef != 0)
+			return error_set(e, CEL_EUNAVAILABLE,
+					 "there is no index to walk with ef %u ('cel index' builds it)", options->ef);
+		q->method = ANSWER_TREE;
+		return 0;
+	}
+	q->ef = options->ef != 0 ? options->ef
+				 : hnsw_ef_for_recall(q->index, options->recall > 0 ? options->recall : RECALL_DEFAULT);
+	if (q->ef < q->k)
+		q->ef = q->k;
+	if (options->is_exact || (options->ef == 0 && hnsw_is_scan_cheaper(q->index, q->ef)))
+		q->method = ANSWER_SCAN;
+	else
+		q->method = ANSWER_GRAPH;
+	return 0;
+}
+
+static int open_index(struct cel_query *q, struct cel_error *e)
+{
+	struct buf path BUF_CLEANUP = {0};
+	int rc = db_index_find(q->store, &q->rev, &path, e);
+	if (rc == 0)
+		rc = hnsw_open((const char *)path.data, &q->index, e);
+	if (rc < 0)
+		q->index = NULL;
+	if (rc == CEL_ECORRUPT || rc == CEL_ECONFIG)
+		return error_context(e, "remove the index file and build it anew with 'cel index'");
+	return rc == CEL_ENOTFOUND ? 0 : rc;
+}
+
+static int load_rev(struct cel_query *q, const char *rev, struct cel_error *e)
+{
+	struct store_read *read;
+	int rc = store_read_begin(q->store->store, &read, e);
+	if (rc < 0)
+		return rc;
+	rc = db_rev_resolve(read, rev, &q->rev, e);
+	q->rev.commit.author = q->rev.commit.message = slice_make(NULL, 0);
+	store_read_end(read);
+	return rc;
+}
+
+int cel_query_new(struct cel_store *store, const char *rev, const struct cel_query_options *options,
+		  struct cel_query **out, struct cel_error *e)
+{
+	static const struct cel_query_options DEFAULTS = {0};
+	*out = NULL;
+	if (options == NULL)
+		options = &DEFAULTS;
+	if (options->k > K_MAX)
+		return error_set(e, CEL_EUSAGE, "k %u is over %u", options->k, K_MAX);
+	struct cel_query *q = mem_calloc(1, sizeof *q);
+	if (q == NULL)
+		return error_nomem(e, sizeof *q);
+	q->store = store;
+	q->k = options->k != 0 ? options->k : K_DEFAULT;
+	q->threads = db_thread_count(options->threads);
+	int rc = load_rev(q, rev, e);
+	if (rc == 0)
+		rc = open_index(q, e);
+	if (rc == 0)
+		rc = choose_method(q, options, e);
+	if (rc == 0) {
+		q->hits = mem_calloc(q->k + 1u, sizeof *q->hits);
+		if (q->hits == NULL)
+			rc = error_nomem(e, (q->k + 1u) * sizeof *q->hits);
+	}
+	if (rc < 0) {
+		cel_query_free(q);
+		return rc;
+	}
+	*out = q;
+	return 0;
+}
+
+void cel_query_free(struct cel_query *query)
+{
+	if (query == NULL)
+		return;
+	answerer_free(query->answerer);
+	hnsw_close(query->index);
+	buf_release(&query->vectors);
+	buf_release(&query->ids);
+	mem_free(query->hits);
+	mem_free(query);
+}
+
+/* Hands out one answer; the record `self` (size 0: none) is left out of it. */
+static int give_answer(struct cel_query *q, struct cel_answer *answer, struct answer_hits found, struct slice self,
+		       cel_answer_fn *call, void *context, struct cel_error *e)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < found.n && n < q->k; i++) {
+		struct slice id = found.hits[i].id;
+		if (self.size == 0 || !slice_equal(id, self))
+			q->hits[n++] = (struct cel_hit){id.data, id.size, found.hits[i].distance};
+	}
+	answer->hits = q->hits;
+	answer->n_hits = n;
+	return call(context, answer, e);
+}
+
+static size_t block_limit(const struct cel_query *q)
+{
+	size_t by_bytes = BLOCK_BYTES / schema_vector_size(&q->rev.schema) + 1;
+	size_t by_hits = BLOCK_HITS / q->k + 1;
+	size_t limit = by_bytes < by_hits ? by_bytes : by_hits;
+	return limit < BLOCK_QUERIES ? limit : BLOCK_QUERIES;
+}
+
+/* Fills the block; *n rows were read, fewer than the limit at the end of the input. */
+static int read_block(struct cel_query *q, struct reader *reader, size_t limit, size_t *n, struct cel_error *e)
+{
+	buf_clear(&q->vectors);
+	buf_clear(&q->ids);
+	for (*n = 0; *n < limit; (*n)++) {
+		struct reader_row row;
+		int rc = reader_next(reader, &row, e);
+		if (rc <= 0)
+			return rc;
+		rc = buf_append(&q->vectors, row.vector.data, row.vector.size, e);
+		if (rc == 0)
+			rc = buf_append(&q->ids, row.id.data, row.id.size, e);
+		if (rc < 0)
+			return rc;
+		q->id_ends[*n] = q->ids.size;
+	}
+	return 0;
+}
+
+static int answer_block(struct cel_query *q, size_t n, cel_answer_fn *call, void *context, struct cel_error *e)
+{
+	int rc = answerer_run(q->answerer, q->vectors.data, n, e);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		size_t start = i > 0 ? q->id_ends[i - 1] : 0, end = q->id_ends[i];
+		struct cel_answer answer = {.row = q->next_row++,
+					    .id = end > start ? q->ids.data + start : NULL,
+					    .id_size = end - start};
+		rc = give_answer(q, &answer, answerer_hits(q->answerer, i), slice_make(NULL, 0), call, context, e);
+	}
+	return rc;
+}
+
+/* One answerer serves every file; that of cel_query_id asks for one hit more. */
+static int prepare(struct cel_query *q, struct answerer **out, uint32_t k, struct cel_error *e)
+{
+	return *out != NULL ? 0 : answerer_new(q->store, &q->rev, q->index, q->method, k, q->ef, q->threads, out, e);
+}
+
+int cel_query_file(struct cel_query *q, const char *path, const struct cel_source_options *source,
+		   cel_answer_fn *call, void *context, struct cel_error *e)
+{
+	struct reader_options options = {.schema = &q->rev.schema, .is_id_optional = true};
+	db_reader_options(source, &options);
+	struct reader *reader;
+	int rc = prepare(q, &q->answerer, q->k, e);
+	if (rc == 0)
+		rc = reader_open(path, &options, &reader, e);
+	if (rc < 0)
+		return rc;
+	size_t limit = block_limit(q), n = limit;
+	while (rc == 0 && n == limit) {
+		rc = read_block(q, reader, limit, &n, e);
+		struct cel_error bad;
+		int after = answer_block(q, n, call, context, rc < 0 ? &bad : e); /* what was read before the bad row */
+		if (rc == 0)
+			rc = after;
+	}
+	reader_free(reader);
+	return rc;
+}
+
+/* Answers with the vector of a record; self is its id. */
+static int answer_record(struct cel_query *q, struct slice self, struct slice vector, cel_answer_fn *call, void *context,
+			 struct cel_error *e)
+{
+	struct answerer *answerer = NULL;
+	int rc = prepare(q, &answerer, q->k + 1, e);
+	if (rc == 0)
+		rc = answerer_run(answerer, vector.data, 1, e);
+	if (rc == 0) {
+		struct cel_answer answer = {.row = q->next_row++, .id = self.data, .id_size = self.size};
+		rc = give_answer(q, &answer, answerer_hits(answerer, 0), self, call, context, e);
+	}
+	answerer_free(answerer);
+	return rc;
+}
+
+int cel_query_id(struct cel_query *q, const void *id, size_t id_size, cel_answer_fn *call, void *context,
+		 struct cel_error *e)
+{
+	struct slice key = slice_make(id, id_size), vector;
+	struct store_read *read;
+	int rc = store_read_begin(q->store->store, &read, e);
+	if (rc < 0)
+		return rc;
+	rc = db_vector_get(read, &q->rev, key, &vector, e);
+	if (rc == 0) {
+		buf_clear(&q->vectors);
+		rc = buf_append(&q->vectors, vector.data, vector.size, e);
+	}
+	store_read_end(read);
+	return rc < 0 ? rc : answer_record(q, key, buf_slice(&q->vectors), call, context, e);
+}
+
+const char *cel_query_method(const struct cel_query *query)
+{
+	static const char *const NAMES[] = {[ANSWER_GRAPH] = "graph", [ANSWER_SCAN] = "scan", [ANSWER_TREE] = "tree"};
+	return NAMES[query->method];
+}
+
+uint32_t cel_query_ef(const struct cel_query *query)
+{
+	return query->method == ANSWER_GRAPH ? query->ef : 0;
+}

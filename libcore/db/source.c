@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public description of an input, in the reader's terms. */
+#include <string.h>
+
+#include "db.h"
+#include "error.h"
+#include "reader.h"
+
+static const struct {
+	const char *name;
+	enum cel_format format;
+	enum reader_format reader;
+} FORMATS[] = {
+	{"auto", CEL_FORMAT_AUTO, READER_AUTO},    {"npy", CEL_FORMAT_NPY, READER_NPY},
+	{"fvecs", CEL_FORMAT_FVECS, READER_FVECS}, {"bvecs", CEL_FORMAT_BVECS, READER_BVECS},
+	{"jsonl", CEL_FORMAT_JSONL, READER_JSONL},
+};
+
+int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e)
+{
+	for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++) {
+		if (strcmp(name, FORMATS[i].name) == 0) {
+			*out = FORMATS[i].format;
+			return 0;
+		}
+	}
+	return error_set(e, CEL_EUSAGE, "'%.100s' is no input format (npy, fvecs, bvecs, jsonl, auto)", name);
+}
+
+void db_reader_options(const struct cel_source_options *source, struct reader_options *out)
+{
+	if (source == NULL)
+		return;
+	for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++)
+		if (source->format == FORMATS[i].format)
+			out->format = FORMATS[i].reader;
+	out->ids_path = source->ids;
+	out->is_ids_nul = source->is_ids_nul;
+	out->id_prefix = source->id_prefix;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cel-query: the nearest records to each query vector, one line an answer. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "print.h"
+
+enum {
+	OPT_BY_ID = CLI_OWN,
+	OPT_EF,
+	OPT_EXACT,
+	OPT_RECALL,
+	OPT_IDS,
+	OPT_FORMAT,
+};
+
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{'k', "k", "K", "answers a query (default 10)"},
+	{OPT_BY_ID, "by-id", "ID", "the query is the stored record ID (may be given again)"},
+	{OPT_RECALL, "recall", "R", "aim at this recall@10 (default 0.95)"},
+	{OPT_EF, "ef", "N", "walk the graph with a beam of N"},
+	{OPT_EXACT, "exact", NULL, "compare with every record"},
+	{OPT_IDS, "ids", "FILE", "ids of the queries, one a line"},
+	{'0', "null", NULL, "the ids in --ids end with NUL, not newline"},
+	{OPT_FORMAT, "format", "NAME", "npy, fvecs, bvecs or jsonl (default: by content)"},
+	{'j', "jobs", "N", "threads (default: all processors)"},
+	{'v', "verbose", NULL, "say how the answers were found"},
+	CLI_OPTION_JSON,
+	CLI_OPTION_QUIET,
+	CLI_OPTIONS_END,
+};
+
+static const struct cli_command COMMAND = {
+	.name = "cel-query",
+	.usage = "[OPTION]... REV [FILE]...",
+	.summary = "Print the nearest records of REV to each query vector of the FILEs:\n"
+		   "query (row from 0, or its id), rank from 1, id, distance, separated by tabs.\n"
+		   "With no FILE and no --by-id, or when FILE is -, read standard input.",
+	.options = OPTIONS,
+	.examples = "  cel-query words -k 5 --by-id king\n"
+		    "  cel-query words queries.npy >answers.tsv\n"
+		    "  cel-query --json --exact words - <queries.jsonl\n",
+};
+
+struct query_tool {
+	struct cli cli;
+	struct cel_query_options options;
+	struct cel_source_options source;
+	bool is_verbose;
+	const char **ids; /* of --by-id */
+	int n_ids;
+	uint64_t n_answers;
+};
+
+static void print_tsv(const struct cel_answer *a)
+{
+	for (uint32_t i = 0; i < a->n_hits; i++) {
+		if (a->id != NULL)
+			fwrite(a->id, 1, a->id_size, stdout);
+		else
+			printf("%" PRIu64, a->row);
+		printf("\t%" PRIu32 "\t", i + 1);
+		fwrite(a->hits[i].id, 1, a->hits[i].id_size, stdout);
+		putchar('\t');
+		print_float(stdout, a->hits[i].distance);
+		putchar('\n');
+	}
+}
+
+static void print_json(const struct cel_answer *a)
+{
+	printf("{\"query\":");
+	if (a->id != NULL)
+		print_json_string(stdout, a->id, a->id_size);
+	else
+		printf("%" PRIu64, a->row);
+	printf(",\"hits\":[");
+	for (uint32_t i = 0; i < a->n_hits; i++) {
+		printf("%s{\"rank\":%" PRIu32 ",\"id\":", i > 0 ? "," : "", i + 1);
+		print_json_string(stdout, a->hits[i].id, a->hits[i].id_size);
+		printf(",\"distance\":");
+		print_float(stdout, a->hits[i].distance);
+		putchar('}');
+	}
+	printf("]}\n");
+}
+
+static int print_answer(void *context, const struct cel_answer *answer, struct cel_error *e)
+{
+	struct query_tool *tool = context;
+	tool->n_answers += answer->n_hits;
+	if (tool->cli.is_json)
+		print_json(answer);
+	else
+		print_tsv(answer);
+	if (ferror(stdout)) {
+		e->code = CEL_EIO;
+		snprintf(e->message, sizeof e->message, "cannot write to standard output");
+		return CEL_EIO;
+	}
+	return 0;
+}
+
+static void parse_options(struct query_tool *tool)
+{
+	struct cli *cli = &tool->cli;
+	struct cel_error e;
+	for (int id; (id = cli_next(cli)) != 0;) {
+		switch (id) {
+		case 'k':
+			tool->options.k = (uint32_t)cli_count(cli, 1, 65536);
+			break;
+		case OPT_BY_ID:
+			tool->ids[tool->n_ids++] = cli->value;
+			break;
+		case OPT_RECALL:
+			tool->options.recall = cli_real(cli, 0.01, 1);
+			break;
+		case OPT_EF:
+			tool->options.ef = (uint32_t)cli_count(cli, 1, 65536);
+			break;
+		case OPT_EXACT:
+			tool->options.is_exact = true;
+			break;
+		case OPT_IDS:
+			tool->source.ids = cli->value;
+			break;
+		case '0':
+			tool->source.is_ids_nul = true;
+			break;
+		case OPT_FORMAT:
+			if (cel_format_parse(cli->value, &tool->source.format, &e) < 0)
+				exit(cli_usage(cli, "%s", e.message));
+			break;
+		case 'j':
+			tool->options.threads = (uint32_t)cli_count(cli, 1, 1024);
+			break;
+		case 'v':
+			tool->is_verbose = true;
+			break;
+		}
+	}
+}
+
+static int run(struct query_tool *tool, struct cel_store *store)
+{
+	struct cli *cli = &tool->cli;
+	struct cel_query *query;
+	struct cel_error e;
+	int rc = cel_query_new(store, cli->operands[0], &tool->options, &query, &e);
+	if (rc < 0)
+		return cli_fail(cli, &e);
+	for (int i = 0; rc == 0 && i < tool->n_ids; i++)
+		rc = cel_query_id(query, tool->ids[i], strlen(tool->ids[i]), print_answer, tool, &e);
+	if (cli->n_operands == 1 && tool->n_ids == 0)
+		rc = cel_query_file(query, "-", &tool->source, print_answer, tool, &e);
+	for (int i = 1; rc == 0 && i < cli->n_operands; i++)
+		rc = cel_query_file(query, cli->operands[i], &tool->source, print_answer, tool, &e);
+	if (tool->is_verbose && rc == 0)
+		cli_say(cli, "found by %s, ef %" PRIu32, cel_query_method(query), cel_query_ef(query));
+	cel_query_free(query);
+	if (rc < 0)
+		return cli_fail(cli, &e);
+	return tool->n_answers > 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct query_tool tool = {.ids = calloc((size_t)argc, sizeof(char *))};
+	cli_init(&tool.cli, &COMMAND, argc, argv);
+	if (tool.ids == NULL)
+		return 69;
+	parse_options(&tool);
+	if (tool.cli.n_operands < 1)
+		return cli_usage(&tool.cli, "which collection, or other rev?");
+	if (tool.source.ids != NULL && tool.cli.n_operands > 2)
+		return cli_usage(&tool.cli, "--ids goes with one FILE");
+	if (tool.options.is_exact && tool.options.ef != 0)
+		return cli_usage(&tool.cli, "--exact and --ef exclude each other");
+	if (tool.cli.n_operands == 1 && tool.n_ids == 0 && isatty(STDIN_FILENO))
+		return cli_usage(&tool.cli, "no FILE, and standard input is a terminal");
+	struct cel_store *store;
+	int status = cli_open_store(&tool.cli, true, &store);
+	if (status == 0) {
+		status = run(&tool, store);
+		cel_store_free(store);
+	}
+	free(tool.ids);
+	return cli_finish(&tool.cli, status);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cel: the porcelain. Small verbs are in here; `cel NAME` of any other name runs the program cel-NAME, from beside this
+ * one or from the PATH, as git does. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "verbs.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} TABLE[] = {
+#define X(verb, function, summary) {verb, function, summary},
+	VERBS(X)
+#undef X
+};
+#define N_VERBS (sizeof TABLE / sizeof *TABLE)
+
+static const struct {
+	const char *name, *summary;
+} PROGRAMS[] = {
+	{"build", "add or replace records (cel-build)"},
+	{"query", "find the nearest records (cel-query)"},
+};
+#define N_PROGRAMS (sizeof PROGRAMS / sizeof *PROGRAMS)
+
+static const struct cli_option OPTIONS[] = {CLI_OPTIONS_END};
+static const struct cli_command COMMAND = {
+	.name = "cel",
+	.usage = "VERB [ARGUMENT]...",
+	.summary = "A versioned, decentralised vector database.",
+	.options = OPTIONS,
+	.examples = "  cel init\n"
+		    "  cel create words --dim 100 --metric cosine\n"
+		    "  cel build words --ids words.txt words.npy\n"
+		    "  cel query words --by-id king\n",
+};
+
+static void print_verbs(FILE *out)
+{
+	fprintf(out, "Usage: cel VERB [ARGUMENT]...\n%s\n\nVerbs ('cel VERB --help' tells more):\n", COMMAND.summary);
+	for (size_t i = 0; i < N_VERBS; i++)
+		fprintf(out, "  %-8s %s\n", TABLE[i].name, TABLE[i].summary);
+	for (size_t i = 0; i < N_PROGRAMS; i++)
+		fprintf(out, "  %-8s %s\n", PROGRAMS[i].name, PROGRAMS[i].summary);
+	fprintf(out, "\nOptions:\n  --help   show this help and exit\n  --version show the version and exit\n\nExamples:\n%s",
+		COMMAND.examples);
+}
+
+/* Replaces this process by cel-VERB; returns only if there is no such program. */
+static void run_program(char **argv)
+{
+	char path[PATH_MAX], name[64];
+	snprintf(name, sizeof name, "cel-%s", argv[0]);
+	argv[0] = name;
+	ssize_t length = readlink("/proc/self/exe", path, sizeof path - sizeof name);
+	if (length > 0) {
+		path[length] = '\0';
+		strcpy(strrchr(path, '/') + 1, name);
+		execv(path, argv);
+	}
+	execvp(name, argv);
+}
+
+static int unknown_verb(const struct cli *cli, const char *verb)
+{
+	const char *words[N_VERBS + N_PROGRAMS + 1] = {NULL};
+	for (size_t i = 0; i < N_VERBS; i++)
+		words[i] = TABLE[i].name;
+	for (size_t i = 0; i < N_PROGRAMS; i++)
+		words[N_VERBS + i] = PROGRAMS[i].name;
+	const char *nearest = cli_nearest(verb, words);
+	if (nearest != NULL)
+		return cli_usage(cli, "there is no verb '%s'; did you mean '%s'?", verb, nearest);
+	return cli_usage(cli, "there is no verb '%s'", verb);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli;
+	cli_init(&cli, &COMMAND, argc, argv);
+	if (argc < 2) {
+		print_verbs(stderr);
+		return EXIT_USAGE;
+	}
+	const char *verb = argv[1];
+	if (strcmp(verb, "--help") == 0 || strcmp(verb, "help") == 0) {
+		print_verbs(stdout);
+		return cli_finish(&cli, 0);
+	}
+	if (verb[0] == '-') {
+		cli_no_options(&cli);
+		return cli_usage(&cli, "which verb?");
+	}
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (strcmp(verb, TABLE[i].name) == 0)
+			return TABLE[i].run(argc - 1, argv + 1);
+	bool is_word = strlen(verb) < 50 && strspn(verb, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(verb);
+	if (is_word)
+		run_program(argv + 1);
+	argv[1] = (char *)(uintptr_t)verb;
+	return unknown_verb(&cli, verb);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pieces of output: JSON strings and numbers, TSV fields, vectors. */
+#ifndef TOOLS_PRINT_H
+#define TOOLS_PRINT_H
+
+#include <stdio.h>
+
+#include "cel.h"
+
+void print_json_string(FILE *out, const void *text, size_t size);
+void print_json_text(FILE *out, const char *text); /* NUL-terminated */
+/* A TSV field: tab, newline, return and backslash become \t \n \r \\. */
+void print_tsv_text(FILE *out, const char *text);
+/* The shortest decimal that reads back to the same float. */
+void print_float(FILE *out, float value);
+void print_json_vector(FILE *out, enum cel_type type, const uint8_t *vector, uint32_t dim);
+/* "2026-11-22T07:00:00Z" */
+void print_time(FILE *out, uint64_t unix_seconds);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cel get: records by id, in the form that cel-build reads. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "print.h"
+#include "verbs.h"
+
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{'0', "null", NULL, "ids on standard input end with NUL, not newline"},
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel get",
+	.usage = "[OPTION]... REV ID...",
+	.summary = "Print the records of these ids as JSON Lines. An ID of - stands for ids on standard input, one a line.",
+	.options = OPTIONS,
+	.examples = "  cel get words king\n  cut -f 3 answers.tsv | cel get words -\n",
+};
+
+struct get_tool {
+	struct cli cli;
+	struct cel_store *store;
+	const char *rev;
+};
+
+static void print_record(const struct cel_record *r)
+{
+	printf("{\"id\":");
+	print_json_string(stdout, r->id, r->id_size);
+	printf(",\"vector\":");
+	print_json_vector(stdout, r->schema.type, r->vector, r->schema.dim);
+	if (r->metadata != NULL) {
+		printf(",\"metadata\":");
+		fwrite(r->metadata, 1, r->metadata_size, stdout);
+	}
+	printf("}\n");
+}
+
+/* Raises *status: nothing found (1) does not stop the work, trouble does. */
+static bool get_one(struct get_tool *tool, const char *id, size_t size, int *status)
+{
+	struct cel_record *record;
+	struct cel_error e;
+	int rc = cel_record_get(tool->store, tool->rev, id, size, &record, &e);
+	if (rc < 0) {
+		*status = cli_fail(&tool->cli, &e);
+		return rc == CEL_ENOTFOUND;
+	}
+	print_record(record);
+	cel_record_free(record);
+	return true;
+}
+
+static int get_from_stdin(struct get_tool *tool, int end, int *status)
+{
+	char *line = NULL;
+	size_t capacity = 0;
+	ssize_t n;
+	bool is_going = true;
+	while (is_going && (n = getdelim(&line, &capacity, end, stdin)) > 0) {
+		if (line[n - 1] == (char)end)
+			n--;
+		is_going = get_one(tool, line, (size_t)n, status);
+	}
+	free(line);
+	return is_going;
+}
+
+int verb_get(int argc, char **argv)
+{
+	struct get_tool tool = {0};
+	int end = '\n', status = 0;
+	cli_init(&tool.cli, &COMMAND, argc, argv);
+	while (cli_next(&tool.cli) != 0)
+		end = '\0'; /* -0 is the only one */
+	if (tool.cli.n_operands < 2)
+		return cli_usage(&tool.cli, "a REV and at least one ID, please");
+	tool.rev = tool.cli.operands[0];
+	status = cli_open_store(&tool.cli, true, &tool.store);
+	if (status != 0)
+		return status;
+	bool is_going = true;
+	for (int i = 1; is_going && i < tool.cli.n_operands; i++) {
+		const char *id = tool.cli.operands[i];
+		is_going = strcmp(id, "-") == 0 ? get_from_stdin(&tool, end, &status)
+						: get_one(&tool, id, strlen(id), &status);
+	}
+	cel_store_free(tool.store);
+	return cli_finish(&tool.cli, status);
+}

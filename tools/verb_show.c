@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cel list, cel log, cel show: what is in a store. */
+#include <inttypes.h>
+
+#include "cli.h"
+#include "print.h"
+#include "verbs.h"
+
+static const struct cli_option LIST_OPTIONS[] = {CLI_OPTION_STORE, CLI_OPTION_JSON, CLI_OPTIONS_END};
+static const struct cli_command LIST = {
+	.name = "cel list",
+	.usage = "[OPTION]...",
+	.summary = "List the collections: name, records, dimension, element type, metric, commit.",
+	.options = LIST_OPTIONS,
+	.examples = "  cel list\n",
+};
+static const struct cli_command LOG = {
+	.name = "cel log",
+	.usage = "[OPTION]... REV",
+	.summary = "List the commits that led to REV, newest first: commit, time, records, author, message.",
+	.options = LIST_OPTIONS,
+	.examples = "  cel log words\n",
+};
+static const struct cli_command SHOW = {
+	.name = "cel show",
+	.usage = "[OPTION]... REV",
+	.summary = "Show one commit: its tree, records, schema and index.",
+	.options = LIST_OPTIONS,
+	.examples = "  cel show words\n  cel show --json words | jq .records\n",
+};
+
+static void print_revision_json(const struct cel_revision *r, const struct cel_index_info *index)
+{
+	putchar('{');
+	if (r->name[0] != '\0') {
+		printf("\"name\":");
+		print_json_text(stdout, r->name);
+		putchar(',');
+	}
+	printf("\"commit\":\"%s\",\"tree\":\"%s\",\"records\":%" PRIu64, r->commit, r->tree, r->records);
+	printf(",\"schema\":{\"dim\":%" PRIu32 ",\"type\":\"%s\",\"metric\":\"%s\",\"model\":", r->schema.dim,
+	       cel_type_name(r->schema.type), cel_metric_name(r->schema.metric));
+	print_json_text(stdout, r->schema.model);
+	printf("},\"parents\":[");
+	for (uint32_t i = 0; i < r->n_parents; i++)
+		printf("%s\"%s\"", i > 0 ? "," : "", r->parents[i]);
+	printf("],\"generation\":%" PRIu64 ",\"time\":\"", r->generation);
+	print_time(stdout, r->time);
+	printf("\",\"author\":");
+	print_json_text(stdout, r->author);
+	printf(",\"message\":");
+	print_json_text(stdout, r->message);
+	if (index != NULL && !index->is_present)
+		printf(",\"index\":null");
+	if (index != NULL && index->is_present) {
+		printf(",\"index\":{\"M\":%" PRIu32 ",\"ef_construction\":%" PRIu32 ",\"nodes\":%" PRIu64
+		       ",\"bytes\":%" PRIu64 ",\"digest\":\"%s\",\"path\":",
+		       index->M, index->ef_construction, index->nodes, index->file_size, index->digest);
+		print_json_text(stdout, index->path);
+		putchar('}');
+	}
+	printf("}\n");
+}
+
+static void print_list_line(const struct cel_revision *r)
+{
+	printf("%s\t%" PRIu64 "\t%" PRIu32 "\t%s\t%s\t%s\n", r->name, r->records, r->schema.dim,
+	       cel_type_name(r->schema.type), cel_metric_name(r->schema.metric), r->commit);
+}
+
+static void print_log_line(const struct cel_revision *r)
+{
+	printf("%s\t", r->commit);
+	print_time(stdout, r->time);
+	printf("\t%" PRIu64 "\t", r->records);
+	print_tsv_text(stdout, r->author);
+	putchar('\t');
+	print_tsv_text(stdout, r->message);
+	putchar('\n');
+}
+
+static int print_all(const struct cli *cli, struct cel_list *list, void (*print_line)(const struct cel_revision *r))
+{
+	struct cel_error e;
+	const struct cel_revision *r;
+	int rc;
+	while ((rc = cel_list_next(list, &r, &e)) == 1) {
+		if (cli->is_json)
+			print_revision_json(r, NULL);
+		else
+			print_line(r);
+	}
+	cel_list_free(list);
+	return rc < 0 ? cli_fail(cli, &e) : 0;
+}
+
+int verb_list(int argc, char **argv)
+{
+	struct cli cli;
+	struct cel_error e;
+	struct cel_store *store;
+	struct cel_list *list;
+	cli_init(&cli, &LIST, argc, argv);
+	cli_no_options(&cli);
+	if (cli.n_operands != 0)
+		return cli_usage(&cli, "takes no operand");
+	int status = cli_open_store(&cli, true, &store);
+	if (status != 0)
+		return status;
+	status = cel_collection_list(store, &list, &e) < 0 ? cli_fail(&cli, &e) : print_all(&cli, list, print_list_line);
+	cel_store_free(store);
+	return cli_finish(&cli, status);
+}
+
+int verb_log(int argc, char **argv)
+{
+	struct cli cli;
+	struct cel_error e;
+	struct cel_store *store;
+	struct cel_list *list;
+	cli_init(&cli, &LOG, argc, argv);
+	cli_no_options(&cli);
+	if (cli.n_operands != 1)
+		return cli_usage(&cli, "one REV, please");
+	int status = cli_open_store(&cli, true, &store);
+	if (status != 0)
+		return status;
+	status = cel_history(store, cli.operands[0], &list, &e) < 0 ? cli_fail(&cli, &e)
+								    : print_all(&cli, list, print_log_line);
+	cel_store_free(store);
+	return cli_finish(&cli, status);
+}
+
+static void print_revision_tsv(const struct cel_revision *r, const struct cel_index_info *index)
+{
+	printf("commit\t%s\ntree\t%s\nrecords\t%" PRIu64 "\n", r->commit, r->tree, r->records);
+	printf("dim\t%" PRIu32 "\ntype\t%s\nmetric\t%s\nmodel\t", r->schema.dim, cel_type_name(r->schema.type),
+	       cel_metric_name(r->schema.metric));
+	print_tsv_text(stdout, r->schema.model);
+	putchar('\n');
+	for (uint32_t i = 0; i < r->n_parents; i++)
+		printf("parent\t%s\n", r->parents[i]);
+	printf("generation\t%" PRIu64 "\ntime\t", r->generation);
+	print_time(stdout, r->time);
+	printf("\nauthor\t");
+	print_tsv_text(stdout, r->author);
+	printf("\nmessage\t");
+	print_tsv_text(stdout, r->message);
+	if (index->is_present)
+		printf("\nindex\tM %" PRIu32 ", ef_construction %" PRIu32 ", %" PRIu64 " bytes\n", index->M,
+		       index->ef_construction, index->file_size);
+	else
+		printf("\nindex\tnone\n");
+}
+
+int verb_show(int argc, char **argv)
+{
+	struct cli cli;
+	struct cel_error e;
+	struct cel_store *store;
+	struct cel_revision *revision;
+	struct cel_index_info index;
+	cli_init(&cli, &SHOW, argc, argv);
+	cli_no_options(&cli);
+	if (cli.n_operands != 1)
+		return cli_usage(&cli, "one REV, please");
+	int status = cli_open_store(&cli, true, &store);
+	if (status != 0)
+		return status;
+	int rc = cel_revision_get(store, cli.operands[0], &revision, &e);
+	if (rc == 0)
+		rc = cel_index_info(store, revision->commit, &index, &e);
+	if (rc < 0)
+		status = cli_fail(&cli, &e);
+	else if (cli.is_json)
+		print_revision_json(revision, &index);
+	else
+		print_revision_tsv(revision, &index);
+	cel_revision_free(revision);
+	cel_store_free(store);
+	return cli_finish(&cli, status);
+}

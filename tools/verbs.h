@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The small commands inside cel. Each takes its own argv (argv[0] is the verb) and returns the exit status. */
+#ifndef TOOLS_VERBS_H
+#define TOOLS_VERBS_H
+
+/* X(verb, function, summary) */
+#define VERBS(X)                                                             \
+	X("init", verb_init, "make a new store")                             \
+	X("create", verb_create, "make a new collection")                    \
+	X("delete", verb_delete, "remove a collection")                      \
+	X("list", verb_list, "list the collections")                         \
+	X("log", verb_log, "show the commits of a collection, newest first") \
+	X("show", verb_show, "show one commit")                              \
+	X("get", verb_get, "print records as JSON Lines")                    \
+	X("index", verb_index, "build the index of a commit")                \
+	X("fsck", verb_fsck, "check collections, block by block")
+
+#define X(verb, function, summary) int function(int argc, char **argv);
+VERBS(X)
+#undef X
+
+#endif
