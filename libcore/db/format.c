@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Elements and distances as text: the fewest decimal digits that read back to the same element, in any locale. */
+#include <float.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -40,7 +41,9 @@ size_t cel_element_format(enum cel_type type, const uint8_t *vector, size_t posi
 	pthread_once(&c_locale_once, make_c_locale);
 	locale_t previous = uselocale(c_locale);
 	int length = 0;
-	for (int digits = type == CEL_F32 ? 6 : 1; digits <= 9; digits++) {
+	/* Six digits of a normal float never merge two decimals of up to six, so fewer need not be tried. */
+	bool is_normal = type == CEL_F32 && !(value > -FLT_MIN && value < FLT_MIN);
+	for (int digits = is_normal ? 6 : 1; digits <= 9; digits++) {
 		length = snprintf(out, CEL_ELEMENT_TEXT_MAX, "%.*g", digits, value);
 		if (reads_back(type, out, value, stored))
 			break;
@@ -48,4 +51,3 @@ size_t cel_element_format(enum cel_type type, const uint8_t *vector, size_t posi
 	uselocale(previous);
 	return (size_t)length;
 }
-

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text of elements: reads back to the same bits, is as short as it can be, and does not follow the locale. */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h wants the ones above */
+#include <cmocka.h>
+
+#include "bytes.h"
+#include "cel.h"
+#include "element.h"
+
+static bool is_finite_element(enum cel_type type, const uint8_t *stored)
+{
+	double value = cel_element(type, stored, 0);
+	return value - value == 0;
+}
+
+static void check_round_trip(enum cel_type type, const uint8_t *stored)
+{
+	char text[CEL_ELEMENT_TEXT_MAX];
+	uint8_t back[8];
+	size_t length = cel_element_format(type, stored, 0, text);
+	assert_int_equal(length, strlen(text));
+	assert_int_equal(element_store(type, strtod(text, NULL), back, NULL), 0);
+	assert_memory_equal(back, stored, cel_type_size(type));
+}
+
+static void all_narrow_elements(void **state)
+{
+	(void)state;
+	for (uint32_t bits = 0; bits <= 0xffff; bits++) {
+		uint8_t stored[2];
+		store_le16(stored, (uint16_t)bits);
+		if (is_finite_element(CEL_F16, stored))
+			check_round_trip(CEL_F16, stored);
+		if (is_finite_element(CEL_BF16, stored))
+			check_round_trip(CEL_BF16, stored);
+		if (bits <= 0xff) {
+			check_round_trip(CEL_I8, stored);
+			check_round_trip(CEL_U8, stored);
+		}
+	}
+}
+
+static void random_floats(void **state)
+{
+	(void)state;
+	const char *given = getenv("CEL_TEST_SEED");
+	uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 20261122;
+	printf("# seed %llu\n", (unsigned long long)seed);
+	for (int i = 0; i < 200000; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		uint8_t stored[4];
+		store_le32(stored, (uint32_t)(seed >> 32));
+		if (is_finite_element(CEL_F32, stored))
+			check_round_trip(CEL_F32, stored);
+	}
+}
+
+static void known_texts(void **state)
+{
+	(void)state;
+	static const struct {
+		float value;
+		const char *text;
+	} CASES[] = {{0.1f, "0.1"}, {1, "1"}, {0, "0"}, {-0.0f, "-0"}, {16777216, "16777216"}, {0.333333343f, "0.33333334"}, {1e-45f, "1e-45"}};
+	for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+		uint8_t stored[4];
+		char text[CEL_ELEMENT_TEXT_MAX];
+		store_le_f32(stored, CASES[i].value);
+		cel_element_format(CEL_F32, stored, 0, text);
+		assert_string_equal(text, CASES[i].text);
+	}
+}
+
+static void decimal_comma(void **state)
+{
+	(void)state;
+	static const char *const LOCALES[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "nl_NL.UTF-8"};
+	bool has_comma = false;
+	for (size_t i = 0; i < sizeof LOCALES / sizeof *LOCALES && !has_comma; i++)
+		has_comma = setlocale(LC_ALL, LOCALES[i]) != NULL && strcmp(localeconv()->decimal_point, ",") == 0;
+	if (!has_comma)
+		skip();
+	uint8_t stored[4];
+	char text[CEL_ELEMENT_TEXT_MAX];
+	store_le_f32(stored, 0.5f);
+	cel_element_format(CEL_F32, stored, 0, text);
+	setlocale(LC_ALL, "C");
+	assert_string_equal(text, "0.5");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_narrow_elements),
+		cmocka_unit_test(random_floats),
+		cmocka_unit_test(known_texts),
+		cmocka_unit_test(decimal_comma),
+	};
+	return cmocka_run_group_tests_name("db format", tests, NULL, NULL);
+}
