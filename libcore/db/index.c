@@ -60,18 +60,32 @@ int db_index_find(struct cel_store *store, const struct db_rev *rev, struct buf 
 	return rc < 0 ? rc : buf_append_byte(path, '\0', e);
 }
 
-/* The records of a tree, as the builder asks for them. */
+/* The records of a tree, as the builder asks for them. The snapshot ends with the last record: the graph takes much
+ * longer to build, and an old snapshot keeps LMDB from using its free pages. */
 struct tree_input {
-	struct store_read *read;
+	struct store_read *read; /* NULL when the input has ended */
 	struct prolly_cursor *cursor;
 	const struct db_rev *rev;
 };
+
+static void tree_input_release(struct tree_input *input)
+{
+	if (input->read == NULL)
+		return;
+	prolly_cursor_free(input->cursor);
+	store_read_end(input->read);
+	input->read = NULL;
+}
 
 static int tree_input_next(void *context, struct slice *id, struct slice *vector, struct cel_error *e)
 {
 	struct tree_input *input = context;
 	struct prolly_entry entry;
+	if (input->read == NULL)
+		return 0;
 	int rc = prolly_cursor_next(input->cursor, &entry, e);
+	if (rc == 0)
+		tree_input_release(input);
 	if (rc <= 0)
 		return rc;
 	*id = entry.id;
@@ -85,6 +99,7 @@ static int tell_progress(void *context, uint64_t done, uint64_t total)
 	return options->on_progress != NULL ? options->on_progress(options->context, "index", done, total) : 0;
 }
 
+/* Takes over `read`. */
 static int build_file(struct store_read *read, const struct db_rev *rev, const struct hnsw_params *params,
 		      const char *path, const struct cel_index_options *options, struct cel_error *e)
 {
@@ -92,12 +107,13 @@ static int build_file(struct store_read *read, const struct db_rev *rev, const s
 	struct hnsw_input input = {.next = tree_input_next, .context = &tree};
 	int rc = prolly_cursor_new(read, &rev->commit.tree, &tree.cursor, e);
 	if (rc < 0)
-		return rc;
-	rc = prolly_count(read, &rev->commit.tree, &input.count, e);
+		tree.cursor = NULL;
+	if (rc == 0)
+		rc = prolly_count(read, &rev->commit.tree, &input.count, e);
 	if (rc == 0)
 		rc = hnsw_build(&rev->schema, params, &rev->commit.tree, &input, db_thread_count(options->threads), path,
 				tell_progress, (void *)(uintptr_t)options, e);
-	prolly_cursor_free(tree.cursor);
+	tree_input_release(&tree);
 	return rc;
 }
 
@@ -146,10 +162,11 @@ int cel_index_build(struct cel_store *store, const char *rev, const struct cel_i
 	}
 	if (rc == 0)
 		rc = buf_append_byte(&path, '\0', e);
-	if (rc == 0 && !is_good_file((const char *)path.data))
-		rc = build_file(read, &found, &params, (const char *)path.data, options, e);
-	store_read_end(read);
-	return rc;
+	if (rc < 0 || is_good_file((const char *)path.data)) {
+		store_read_end(read);
+		return rc;
+	}
+	return build_file(read, &found, &params, (const char *)path.data, options, e);
 }
 
 int cel_index_info(struct cel_store *store, const char *rev, struct cel_index_info *out, struct cel_error *e)
