@@ -198,7 +198,7 @@ int cel_collection_list(struct cel_store *store, struct cel_list **out, struct c
 int cel_history(struct cel_store *store, const char *rev, struct cel_list **out, struct cel_error *e)
 {
 	*out = NULL;
-	struct cel_list *list;
+	struct cel_list *list = NULL;
 	int rc = list_new(store, true, &list, e);
 	if (rc < 0)
 		return rc;
