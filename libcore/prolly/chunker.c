@@ -55,6 +55,13 @@ void chunker_release(struct chunker *c)
 	*c = (struct chunker){0};
 }
 
+void chunker_clear(struct chunker *c)
+{
+	buf_clear(&c->bytes);
+	c->n = c->run = c->front = 0;
+	c->candidate = NO_CANDIDATE;
+}
+
 /* Strictly smaller than the up to w entries before it in the run. */
 static bool is_left_minimum(const struct chunker *c, size_t p)
 {

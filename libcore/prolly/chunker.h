@@ -38,6 +38,7 @@ struct chunker {
 
 void chunker_init(struct chunker *c, uint32_t level, chunk_hash_fn *hash);
 void chunker_release(struct chunker *c);
+void chunker_clear(struct chunker *c); /* as after init, memory kept */
 /* payload and count are kept for the caller. Key and payload are copied. */
 int chunker_add(struct chunker *c, struct slice key, struct slice payload, uint64_t count, struct cel_error *e);
 int chunker_finish(struct chunker *c, struct cel_error *e); /* no more entries */

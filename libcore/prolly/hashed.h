@@ -5,8 +5,11 @@
 
 #include "chunker.h"
 
+struct prolly_update;
 int prolly_builder_new_hashed(struct store_batch *batch, chunk_hash_fn *hash, struct prolly_builder **out,
 			      struct cel_error *e);
+int prolly_update_new_hashed(struct store_batch *batch, struct store_read *read, const struct cid *base,
+			     chunk_hash_fn *hash, struct prolly_update **out, struct cel_error *e);
 int prolly_check_hashed(struct store_read *read, const struct cid *root, chunk_hash_fn *hash,
 			int (*visit)(void *context, const struct prolly_entry *entry, struct cel_error *e), void *context,
 			struct cel_error *e);

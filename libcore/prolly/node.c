@@ -236,6 +236,20 @@ void node_inner_entry(const struct node *node, uint32_t i, struct cid *child, ui
 	get_inner_rest(&r, child, count, NULL);
 }
 
+struct slice node_rest(const struct node *node, uint32_t i, uint64_t *count)
+{
+	struct cbor_reader r = rest_reader(node, i);
+	const uint8_t *start = r.p;
+	struct prolly_value vector, metadata;
+	struct cid child;
+	*count = 1;
+	if (node->level == 0)
+		get_leaf_rest(&r, &vector, &metadata, NULL);
+	else
+		get_inner_rest(&r, &child, count, NULL);
+	return slice_make(start, (size_t)(r.p - start));
+}
+
 static int put_value(struct buf *b, const struct prolly_value *value, struct cel_error *e)
 {
 	return value->is_link ? cbor_put_link(b, &value->link, e) : cbor_put_bytes(b, value->bytes, e);

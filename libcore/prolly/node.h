@@ -43,6 +43,8 @@ size_t node_key(const struct node *node, uint32_t i, uint8_t out[CEL_ID_MAX]); /
 uint32_t node_search(const struct node *node, struct slice key); /* first entry with a key >= key; n if none */
 void node_leaf_entry(const struct node *node, uint32_t i, struct prolly_value *vector, struct prolly_value *metadata);
 void node_inner_entry(const struct node *node, uint32_t i, struct cid *child, uint64_t *count);
+/* What stands behind the suffix of entry i, as the two functions below write it, and the records it stands for. */
+struct slice node_rest(const struct node *node, uint32_t i, uint64_t *count);
 
 /* What stands behind the suffix of an entry; appended to b. */
 int node_put_leaf_rest(struct buf *b, const struct prolly_value *vector, const struct prolly_value *metadata,
