@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the targets of readers share. The first byte of an input chooses the schema, the rest is the file. Whatever the
+ * file says, rows come out by the rules of records, there are no more of them than bytes, and errors are one line. */
+#ifndef FUZZ_READ_ROWS_H
+#define FUZZ_READ_ROWS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "metadata.h"
+#include "reader.h"
+#include "record.h"
+
+static void check_row(const struct cel_schema *schema, const struct reader_row *row)
+{
+	if (record_check_id(row->id, NULL) < 0 || record_check_vector(schema, row->vector, NULL) < 0)
+		abort();
+	if (row->metadata.size > 0 && metadata_check(row->metadata, NULL) < 0)
+		abort();
+}
+
+static void check_error(const struct cel_error *e, int rc)
+{
+	if (e->code != rc || e->message[0] == '\0' || strchr(e->message, '\n') != NULL ||
+	    !utf8_is_valid(slice_text(e->message)))
+		abort();
+	if (rc != CEL_EDATA && rc != CEL_EUSAGE)
+		abort();
+}
+
+static int read_rows(enum reader_format format, const uint8_t *data, size_t size)
+{
+	static int fd = -1;
+	static char path[32];
+	if (size == 0)
+		return -1;
+	if (fd < 0) {
+		fd = memfd_create("fuzz", 0);
+		if (fd < 0)
+			abort();
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		setenv("CEL_IO", "read", 1);
+	}
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, data + 1, size - 1, 0) != (ssize_t)(size - 1))
+		abort();
+	struct cel_schema schema = {.dim = 1 + data[0] / 15u % 4u, .type = (enum cel_type)(1 + data[0] % 5u),
+				    .metric = (enum cel_metric)(1 + data[0] / 5u % 3u)};
+	struct reader_options options = {.schema = &schema, .format = format,
+					 .id_prefix = format == READER_JSONL ? NULL : "r"};
+	struct reader *r = NULL;
+	struct cel_error e = {0};
+	size_t n = 0;
+	int rc = reader_open(path, &options, &r, &e);
+	while (rc >= 0) {
+		struct reader_row row;
+		rc = reader_next(r, &row, &e);
+		if (rc == 0 || ++n > size)
+			break;
+		if (rc > 0)
+			check_row(&schema, &row);
+		else
+			check_error(&e, rc);
+		if (rc < 0 && reader_can_continue(r))
+			rc = 0;
+	}
+	if (rc < 0)
+		check_error(&e, rc);
+	if (n > size)
+		abort();
+	reader_free(r);
+	return 0;
+}
+
+#endif
