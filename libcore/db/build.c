@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch of rows becomes one commit:
  *
- *     readers ──► edits (external sort by id) ──► merge with the present tree ──► tree builder ──► commit ──► ref
+ *     readers ──► edits (external sort by id) ──► update of the present tree ──► commit ──► ref
  *
  * The writer lock is taken only after the input was read to its end, so a slow pipe keeps nobody waiting. The index is
  * built after the commit, without the lock: it is derived, and the commit stands without it. */
@@ -12,7 +12,7 @@
 #include "edits.h"
 #include "error.h"
 #include "record.h"
-#include "tree.h"
+#include "update.h"
 
 #define MEMORY_DEFAULT ((size_t)256 << 20)
 #define MEMORY_MIN ((size_t)4 << 20)
@@ -149,88 +149,39 @@ int cel_build_add(struct cel_build *build, const char *path, const struct cel_so
 	return rc;
 }
 
-/* The two sides of the merge: what the tree holds and what the batch brings, both in id order. */
-struct sides {
-	struct store_read *read;
-	struct prolly_cursor *cursor;
-	struct prolly_entry base;
+static int put_rows(struct cel_build *build, struct prolly_update *update, struct cel_error *e)
+{
 	struct edit edit;
-	int has_base, has_edit; /* 1 or 0 */
-};
-
-static bool is_same_value(const struct prolly_value *stored, struct slice bytes)
-{
-	if (!stored->is_link)
-		return slice_equal(stored->bytes, bytes);
-	struct cid cid = cid_of(CID_RAW, bytes);
-	return bytes.size > PROLLY_INLINE_MAX && cid_equal(&cid, &stored->link);
-}
-
-static int advance_base(struct sides *sides, struct cel_error *e)
-{
-	sides->has_base = prolly_cursor_next(sides->cursor, &sides->base, e);
-	return sides->has_base < 0 ? sides->has_base : 0;
-}
-
-static int advance_edit(struct cel_build *build, struct sides *sides, struct cel_error *e)
-{
-	sides->has_edit = edits_next(build->edits, &sides->edit, e);
-	return sides->has_edit < 0 ? sides->has_edit : 0;
-}
-
-static int merge_step(struct cel_build *build, struct sides *sides, struct prolly_builder *builder,
-		      struct cel_error *e)
-{
-	struct cel_build_result *result = &build->result;
-	int order = !sides->has_edit   ? -1
-		    : !sides->has_base ? 1
-				       : slice_compare(sides->base.id, sides->edit.id);
-	if (order < 0) {
-		int rc = prolly_builder_add(builder, &sides->base, e);
-		return rc < 0 ? rc : advance_base(sides, e);
-	}
-	bool is_same = order == 0 && is_same_value(&sides->base.vector, sides->edit.vector) &&
-		       is_same_value(&sides->base.metadata, sides->edit.metadata);
-	struct prolly_entry entry = {.id = sides->edit.id,
-				     .vector.bytes = sides->edit.vector,
-				     .metadata.bytes = sides->edit.metadata};
-	int rc = prolly_builder_add(builder, is_same ? &sides->base : &entry, e);
-	if (order > 0)
-		result->added++;
-	else if (is_same)
-		result->unchanged++;
-	else
-		result->replaced++;
-	if (rc == 0 && order == 0)
-		rc = advance_base(sides, e);
-	return rc < 0 ? rc : advance_edit(build, sides, e);
-}
-
-static int merge_rows(struct cel_build *build, struct store_batch *batch, struct store_read *read,
-		      const struct db_rev *head, struct cid *root, struct cel_error *e)
-{
-	struct sides sides = {.read = read};
-	struct prolly_builder *builder;
-	int rc = prolly_cursor_new(read, &head->commit.tree, &sides.cursor, e);
-	if (rc < 0)
-		return rc;
-	rc = prolly_builder_new(batch, &builder, e);
-	if (rc < 0) {
-		prolly_cursor_free(sides.cursor);
-		return rc;
-	}
-	rc = advance_base(&sides, e);
-	if (rc == 0)
-		rc = advance_edit(build, &sides, e);
-	for (uint64_t n = 1; rc == 0 && (sides.has_base || sides.has_edit); n++) {
-		rc = merge_step(build, &sides, builder, e);
+	int rc;
+	for (uint64_t n = 1; (rc = edits_next(build->edits, &edit, e)) > 0; n++) {
+		struct prolly_entry entry = {.id = edit.id, .vector.bytes = edit.vector, .metadata.bytes = edit.metadata};
+		rc = prolly_update_put(update, &entry, e);
 		if (rc == 0 && n % PROGRESS_ROWS == 0)
 			rc = tell_progress(build, "tree", n, 0, e);
+		if (rc < 0)
+			break;
 	}
+	return rc;
+}
+
+static int update_tree(struct cel_build *build, struct store_batch *batch, struct store_read *read,
+		       const struct db_rev *head, struct cid *root, struct cel_error *e)
+{
+	struct prolly_update *update;
+	struct prolly_update_stats stats;
+	int rc = prolly_update_new(batch, read, &head->commit.tree, &update, e);
+	if (rc < 0)
+		return rc;
+	rc = put_rows(build, update, e);
 	if (rc == 0)
-		rc = prolly_builder_finish(builder, root, &build->result.records, e);
-	prolly_builder_free(builder);
-	prolly_cursor_free(sides.cursor);
+		rc = prolly_update_finish(update, root, &stats, e);
+	if (rc == 0) {
+		build->result.added = stats.added;
+		build->result.replaced = stats.replaced;
+		build->result.unchanged = stats.unchanged;
+		build->result.records = stats.records;
+	}
+	prolly_update_free(update);
 	return rc;
 }
 
@@ -274,7 +225,7 @@ static int build_tree(struct cel_build *build, struct store_batch *batch, struct
 		return error_set(e, CEL_EBUSY, "the collection '%s' was made anew with another schema meanwhile",
 				 build->collection);
 	struct cid root;
-	rc = merge_rows(build, batch, read, &head, &root, e);
+	rc = update_tree(build, batch, read, &head, &root, e);
 	if (rc < 0)
 		return rc;
 	cid_format(&root, build->result.tree);
