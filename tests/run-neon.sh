@@ -159,7 +159,7 @@ generate_rows() {
 			printf "{\"id\":\"row-%05d\",\"vector\":[", i
 			for (j = 0; j < dim; j++) {
 				seed = (seed * 69069 + 12345) % 4294967296
-				printf "%s%d", j > 0 ? "," : "", ((i % 20) * 37 + j * 11) % 200 + int(seed / 65536) % 56
+				printf "%s%d", (j > 0 ? "," : ""), ((i % 20) * 37 + j * 11) % 200 + int(seed / 65536) % 56
 			}
 			print "]}"
 		}
@@ -194,7 +194,7 @@ compare_index() {
 		tree_of "$native" >"$native.tree" && tree_of "$foreign" >"$foreign.tree" &&
 		cmp "$native.tree" "$foreign.tree" >>"$log" 2>&1 &&
 		cmp "$native.answers" "$foreign.answers" >>"$log" 2>&1 &&
-		[ -n "$(ls "$native/index")" ] &&
+		[ -s "$native.answers" ] && [ -n "$(ls "$native/index")" ] &&
 		diff -r "$native/index" "$foreign/index" >>"$log" 2>&1; then
 		result 0 "index of $name: the same bytes and answers"
 	else
