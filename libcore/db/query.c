@@ -6,7 +6,7 @@
 #include "db.h"
 #include "error.h"
 #include "hnsw.h"
-#include "index.h"
+#include "index_files.h"
 #include "reader.h"
 #include "record.h"
 #include "tree.h"

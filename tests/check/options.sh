@@ -5,10 +5,6 @@
 # shellcheck source=tests/check/tap.sh
 . "$(dirname "$0")/tap.sh"
 tools=$build/tools
-if [ ! -x "$tools/cel" ]; then
-	skip "options" "the tools have not landed"
-	finish
-fi
 
 # listed COMMAND...: the long options under "Options:" of its help.
 listed() {

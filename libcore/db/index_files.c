@@ -10,7 +10,7 @@
 #include "db.h"
 #include "error.h"
 #include "hnsw.h"
-#include "index.h"
+#include "index_files.h"
 #include "record.h"
 #include "tree.h"
 

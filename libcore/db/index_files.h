@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Index files of a store: DIR/index/TREE.METRIC-TYPE-DIM.M<M>.efc<ef_construction>.hnsw */
-#ifndef DB_INDEX_H
-#define DB_INDEX_H
+#ifndef DB_INDEX_FILES_H
+#define DB_INDEX_FILES_H
 
 #include "buf.h"
 #include "db.h"
