@@ -406,8 +406,9 @@ static int apply_located(struct rewrite *w, uint32_t level, const struct change 
 
 static int apply(struct rewrite *w, uint32_t level, const struct change *change, struct cel_error *e)
 {
-	if (level == NODE_LEVELS_MAX)
-		return error_set(e, CEL_EINTERNAL, "a tree of more than %u levels", NODE_LEVELS_MAX);
+	if (level == NODE_LEVELS_MAX) /* no set needs that many, but an old tree may have been made up */
+		return error_set(e, w->old.slots != NULL ? CEL_ECORRUPT : CEL_EINTERNAL, "a tree of more than %u levels",
+				 NODE_LEVELS_MAX);
 	const struct node *node;
 	int rc = locate(w, level, change->key, &node, e);
 	return rc < 0 ? rc : apply_located(w, level, change, e);

@@ -9,10 +9,12 @@
 
 #include <cmocka.h>
 
+#include "diff.h"
 #include "hashed.h"
 #include "node.h"
 #include "random.h"
 #include "sets.h"
+#include "update.h"
 
 /* An inner node taken apart. */
 struct parts {
@@ -62,6 +64,40 @@ static int check(struct fake_store *store, const struct cid *root, struct cel_er
 	return prolly_check(fake_store_read(store), root, NULL, NULL, e);
 }
 
+/* An update and a diff come to an end: they may see what is wrong, or never meet it. */
+static void assert_usable(struct fake_store *store, const struct cid *root)
+{
+	for (unsigned step = 1; step < 3000; step *= 5) {
+		struct prolly_update *u;
+		struct prolly_update_stats stats;
+		struct cid result = *root;
+		assert_int_equal(prolly_update_new(fake_store_batch(store), fake_store_read(store), root, &u, NULL), 0);
+		int rc = 0;
+		for (unsigned i = step / 2; i < 4000 && rc == 0; i += step) {
+			char id[32];
+			snprintf(id, sizeof id, "id-%06u%s", i, i % 3 == 0 ? "+" : "");
+			struct prolly_entry entry = {.id = slice_text(id), .vector.bytes = slice_text("vector")};
+			rc = i % 2 == 0 ? prolly_update_delete(u, entry.id, NULL) : prolly_update_put(u, &entry, NULL);
+		}
+		if (rc == 0)
+			rc = prolly_update_finish(u, &result, &stats, NULL);
+		assert_true(rc == 0 || rc == CEL_ECORRUPT);
+		prolly_update_free(u);
+		struct store_read *read = fake_store_read(store);
+		struct prolly_diff_counts counts;
+		struct prolly_change change;
+		struct prolly_diff *d;
+		assert_int_equal(prolly_diff_new(read, root, read, rc == 0 ? &result : NULL, &d, NULL), 0);
+		size_t n = 0;
+		while ((rc = prolly_diff_next(d, &change, NULL)) > 0)
+			n++;
+		assert_true((rc == 0 || rc == CEL_ECORRUPT) && n < 100000);
+		prolly_diff_free(d);
+		rc = prolly_diff_count(read, root, read, &result, &counts, NULL);
+		assert_true(rc == 0 || rc == CEL_ECORRUPT);
+	}
+}
+
 /* Refused for that reason; and whoever reads it without a check gets an error or an end, not a crash. */
 static void assert_forged(struct fake_store *store, const struct cid *root, const char *why)
 {
@@ -86,6 +122,7 @@ static void assert_forged(struct fake_store *store, const struct cid *root, cons
 		prolly_get(fake_store_read(store), root, slice_text(id), &entry, NULL);
 	}
 	prolly_cursor_free(c);
+	assert_usable(store, root);
 }
 
 struct forge {
@@ -295,6 +332,64 @@ static void test_flips_and_losses(void **state)
 	fake_store_free(store);
 }
 
+/* Child i of every node of the tower has all of the keys up to i again, down to the leaves: few blocks, each sound in
+ * itself and fitting its parents, but more ways down than anybody could walk. */
+static void test_tower(void **state)
+{
+	(void)state;
+	enum { KEYS = 40, LEVELS = 10 };
+	struct fake_store *store = fake_store_new();
+	struct cid below[KEYS], here[KEYS];
+	uint64_t counts_below[KEYS], counts[KEYS];
+	char keys[KEYS][8];
+	struct buf rest[KEYS] = {0}, block = {0};
+	struct node_item items[KEYS];
+	for (uint32_t level = 0; level < LEVELS; level++) {
+		for (uint32_t i = 0; i < KEYS; i++) {
+			struct prolly_value vector = {.bytes = slice_text("v")}, metadata = {0};
+			snprintf(keys[i], sizeof keys[i], "k%02u", i);
+			buf_clear(&rest[i]);
+			int rc = level == 0 ? node_put_leaf_rest(&rest[i], &vector, &metadata, NULL)
+					    : node_put_inner_rest(&rest[i], &below[i], counts_below[i], NULL);
+			assert_int_equal(rc, 0);
+			items[i] = (struct node_item){.key = slice_text(keys[i]), .rest = buf_slice(&rest[i])};
+			counts[i] = (i > 0 ? counts[i - 1] : 0) + (level == 0 ? 1 : counts_below[i]);
+			buf_clear(&block);
+			assert_int_equal(node_encode(level, counts[i], items, i + 1, &block, NULL), 0);
+			assert_int_equal(store_batch_put(fake_store_batch(store), CID_DAG_CBOR, buf_slice(&block), &here[i], NULL),
+					 0);
+		}
+		memcpy(below, here, sizeof below);
+		memcpy(counts_below, counts, sizeof counts_below);
+	}
+	struct store_read *read = fake_store_read(store);
+	struct cid root = here[KEYS - 1];
+	struct prolly_diff *d;
+	struct prolly_change change;
+	int rc;
+	assert_int_equal(check(store, &root, NULL), CEL_ECORRUPT);
+	assert_int_equal(prolly_diff_new(read, &root, read, NULL, &d, NULL), 0);
+	while ((rc = prolly_diff_next(d, &change, NULL)) > 0)
+		;
+	assert_int_equal(rc, CEL_ECORRUPT);
+	prolly_diff_free(d);
+	for (uint32_t i = 0; i < KEYS; i += 3) {
+		struct prolly_update *u;
+		struct prolly_update_stats stats;
+		struct cid result;
+		assert_int_equal(prolly_update_new(fake_store_batch(store), read, &root, &u, NULL), 0);
+		rc = prolly_update_delete(u, slice_text(keys[i]), NULL);
+		if (rc == 0)
+			rc = prolly_update_finish(u, &result, &stats, NULL);
+		assert_int_equal(rc, CEL_ECORRUPT);
+		prolly_update_free(u);
+	}
+	for (uint32_t i = 0; i < KEYS; i++)
+		buf_release(&rest[i]);
+	buf_release(&block);
+	fake_store_free(store);
+}
+
 static void test_not_a_tree(void **state)
 {
 	(void)state;
@@ -314,7 +409,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_structure),          cmocka_unit_test(test_overlap),
 		cmocka_unit_test(test_boundaries),         cmocka_unit_test(test_linked_values_are_of_the_right_size),
-		cmocka_unit_test(test_flips_and_losses),   cmocka_unit_test(test_not_a_tree),
+		cmocka_unit_test(test_flips_and_losses),   cmocka_unit_test(test_tower),
+		cmocka_unit_test(test_not_a_tree),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

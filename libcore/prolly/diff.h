@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What differs between two trees, at a cost that follows the difference: subtrees with equal CIDs are passed unread. The
+ * trees may be in two stores and of unequal height. */
+#ifndef PROLLY_DIFF_H
+#define PROLLY_DIFF_H
+
+#include "tree.h"
+
+enum prolly_change_kind { PROLLY_ADDED, PROLLY_DELETED, PROLLY_CHANGED };
+
+struct prolly_change {
+	enum prolly_change_kind kind;
+	struct prolly_entry before; /* unless added */
+	struct prolly_entry after;  /* unless deleted */
+};
+
+struct prolly_diff;
+/* From a to b. Both reads must outlive the diff. A root that is NULL is the empty set (its read may be NULL then). */
+int prolly_diff_new(struct store_read *read_a, const struct cid *root_a, struct store_read *read_b,
+		    const struct cid *root_b, struct prolly_diff **out, struct cel_error *e);
+void prolly_diff_free(struct prolly_diff *d);
+/* Changes by ascending id: 1, 0 at the end. Ids live until the next call, values until the reads end. After an error the
+ * diff can only be freed. */
+int prolly_diff_next(struct prolly_diff *d, struct prolly_change *out, struct cel_error *e);
+uint64_t prolly_diff_nodes_read(const struct prolly_diff *d);
+
+struct prolly_diff_counts {
+	uint64_t added, deleted, changed;
+	uint64_t nodes_read;
+};
+/* Only how many; a subtree that the other side has nothing beside is counted unread. */
+int prolly_diff_count(struct store_read *read_a, const struct cid *root_a, struct store_read *read_b,
+		      const struct cid *root_b, struct prolly_diff_counts *out, struct cel_error *e);
+
+#endif
