@@ -112,7 +112,7 @@ static uint32_t row_keys(struct builder *b, struct worker *w, uint32_t level, ui
 	const uint32_t *row = builder_row(b, level, node);
 	uint32_t count = row_count(row, b->graph.width[level]);
 	memcpy(w->ordinals, row, count * sizeof *row);
-	quantise_row_query(graph_code(&b->graph, node), b->graph.code_stride, &w->walk.query);
+	walk_node_query(&b->graph, node, &w->walk.query);
 	walk_distances(&w->walk.query, &b->graph, w->ordinals, count, w->distances);
 	for (uint32_t i = 0; i < count; i++)
 		w->keys[i] = key_make(w->distances[i], w->ordinals[i]);
@@ -222,7 +222,7 @@ static void search_node(struct builder *b, struct worker *w, uint32_t node)
 	uint32_t top = 0;
 	while (top + 1 < g->n_levels && node < g->level_count[top + 1])
 		top++;
-	quantise_row_query(graph_code(g, node), g->code_stride, &w->walk.query);
+	walk_node_query(g, node, &w->walk.query);
 	walk_descend(&w->walk, g, top);
 	for (uint32_t level = top + 1; level-- > 0;) {
 		walk_beam(&w->walk, g, level, 1, b->ef);

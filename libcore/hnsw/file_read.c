@@ -62,14 +62,15 @@ static void set_views(struct hnsw_index *x, const struct simd_kernels *kernels)
 	const void *offset = section(x, SECTION_OFFSETS);
 	x->quantiser = (struct quantiser){
 		.kernels = kernels, .type = l->schema.type, .metric = l->schema.metric, .dim = l->schema.dim,
-		.extra = l->extra, .scale = l->scale, .norm2_max = l->norm2_max, .offset = offset,
+		.scale = l->scale, .offset = offset,
 	};
 	x->measure = (struct measure){
 		.kernels = kernels, .type = l->schema.type, .metric = l->schema.metric, .dim = l->schema.dim,
 	};
 	x->graph = (struct graph){
 		.kernels = kernels, .n_nodes = l->n_nodes, .n_levels = l->n_levels,
-		.codes = section(x, SECTION_CODES), .code_stride = quantise_stride(l->schema.dim, l->extra),
+		.codes = section(x, SECTION_CODES), .code_stride = quantise_stride(l->schema.dim),
+		.metric = l->schema.metric, .dim = l->schema.dim,
 	};
 	memcpy(x->graph.level_count, l->level_count, sizeof l->level_count);
 	index_set_links(&x->graph, l->params.M, section(x, SECTION_LINKS), section(x, SECTION_UPPER_LINKS));

@@ -11,13 +11,15 @@
  *
  * K = sum(a^2) - 256 sum(a): with b' = b - 128 as signed bytes, |a - b|^2 = K(a) + sum(b^2) - 2 a.b', one
  * multiply-add instruction for each 64 bytes on AVX-512. The signed side is 0 where K stands, so a row is multiplied
- * whole, without a tail. All sums are modulo 2^32 and the result fits. */
+ * whole, without a tail. All sums are modulo 2^32 and the result fits. For ip K is not used: codes are 128 more than the
+ * signed value, and minus the product is 2^31 + 128 sum(b') - a.b'. */
 #ifndef HNSW_GRAPH_H
 #define HNSW_GRAPH_H
 
 #include <stdint.h>
 #include <string.h>
 
+#include "cel.h"
 #include "simd.h"
 
 #define LINK_NONE 0xffffffffu
@@ -36,6 +38,8 @@ struct graph {
 	const uint32_t *links[LEVELS_MAX];
 	const uint8_t *codes;
 	size_t code_stride;
+	enum cel_metric metric; /* CEL_IP: distances are minus products, else L2 */
+	uint32_t dim;
 };
 
 static inline const uint8_t *graph_code(const struct graph *g, uint32_t node)

@@ -45,7 +45,7 @@ static int node_compare(const void *x, const void *y)
 
 static int code_records(const struct gathered *g, const struct quantiser *q, struct coded *coded, struct cel_error *e)
 {
-	size_t stride = quantise_stride(q->dim, q->extra);
+	size_t stride = quantise_stride(q->dim);
 	MEM_CLEANUP float *scratch = mem_calloc(q->dim, sizeof *scratch);
 	MEM_CLEANUP uint8_t *row = mem_calloc(1, stride);
 	if (scratch == NULL || row == NULL)

@@ -154,15 +154,13 @@ static int prepare(struct build *b, const struct cel_schema *schema, const struc
 	l->n_vectors = b->groups.n_vectors;
 	l->n_nodes = b->groups.n_nodes;
 	l->n_levels = levels_count(b->groups.hashes, l->n_nodes, b->params->M, l->level_count);
-	l->extra = x->quantiser.extra;
 	l->scale = x->quantiser.scale;
-	l->norm2_max = x->quantiser.norm2_max;
 	b->ids_size = b->gathered.id_offsets[b->gathered.n];
 	layout_place(l, b->ids_size, 0);
 	x->vector_size = schema_vector_size(schema);
 	x->graph = (struct graph){
 		.kernels = kernels, .n_nodes = l->n_nodes, .n_levels = l->n_levels,
-		.code_stride = quantise_stride(schema->dim, l->extra),
+		.code_stride = quantise_stride(schema->dim), .metric = schema->metric, .dim = schema->dim,
 	};
 	memcpy(x->graph.level_count, l->level_count, sizeof l->level_count);
 	return 0;

@@ -41,7 +41,7 @@ void layout_place(struct layout *l, uint64_t ids_size, uint32_t recall_rows)
 		[SECTION_NODE_VECTORS] = l->n_nodes == l->n_vectors ? 0 : ((uint64_t)l->n_nodes + 1) * 4,
 		[SECTION_VECTOR_RECORDS] = l->n_vectors == l->n_records ? 0 : (l->n_vectors + 1) * 4,
 		[SECTION_OFFSETS] = (uint64_t)l->schema.dim * 4,
-		[SECTION_CODES] = l->n_nodes * (uint64_t)quantise_stride(l->schema.dim, l->extra),
+		[SECTION_CODES] = l->n_nodes * (uint64_t)quantise_stride(l->schema.dim),
 		[SECTION_LINKS] = (uint64_t)l->n_nodes * 2 * l->params.M * 4,
 		[SECTION_UPPER_LINKS] = upper * l->params.M * 4,
 		[SECTION_RECALL] = (uint64_t)recall_rows * RECALL_ROW_SIZE,
@@ -88,10 +88,8 @@ void layout_encode(const struct layout *l, uint8_t header[LAYOUT_HEADER_SIZE])
 	put32(&p, l->schema.dim);
 	put32(&p, l->params.M);
 	put32(&p, l->params.ef_construction);
-	put32(&p, l->extra);
 	store_le_f32(p, l->scale);
-	store_le_f32(p + 4, l->norm2_max);
-	p += 8;
+	p += 4;
 	put64(&p, l->n_records);
 	put64(&p, l->n_vectors);
 	put32(&p, l->n_nodes);
@@ -138,7 +136,7 @@ static int check_counts(const struct layout *l, struct cel_error *e)
 	bool is_good = l->n_records <= RECORDS_MAX && l->n_vectors <= l->n_records && l->n_nodes <= l->n_vectors &&
 		       l->n_nodes <= NODES_MAX && (l->n_nodes == 0) == (l->n_records == 0) &&
 		       l->n_levels <= LEVELS_MAX && (l->n_levels == 0) == (l->n_nodes == 0) &&
-		       l->level_count[0] == l->n_nodes && l->extra <= QUANTISE_EXTRA_MAX;
+		       l->level_count[0] == l->n_nodes;
 	for (uint32_t level = 0; is_good && level < LEVELS_MAX; level++) {
 		is_good = (l->level_count[level] > 0) == (level < l->n_levels) &&
 			  (level == 0 || l->level_count[level] <= l->level_count[level - 1]);
@@ -201,10 +199,8 @@ int layout_decode(const uint8_t header[LAYOUT_HEADER_SIZE], uint64_t file_size, 
 		return rc;
 	l.params.M = get32(&p);
 	l.params.ef_construction = get32(&p);
-	l.extra = get32(&p);
 	l.scale = load_le_f32(p);
-	l.norm2_max = load_le_f32(p + 4);
-	p += 8;
+	p += 4;
 	l.n_records = get64(&p);
 	l.n_vectors = get64(&p);
 	l.n_nodes = get32(&p);

@@ -35,8 +35,7 @@ struct layout {
 	uint64_t n_records, n_vectors;
 	uint32_t n_nodes, n_levels;
 	uint32_t level_count[LEVELS_MAX];
-	uint32_t extra;
-	float scale, norm2_max;
+	float scale;
 	struct {
 		uint64_t offset, size;
 	} sections[SECTIONS];

@@ -66,7 +66,7 @@ uint32_t prune(struct pruner *p, const struct graph *g, uint64_t *keys, uint32_t
 			window_sift(&w, g, &p->kept[k]);
 		while (w.count > 0 && n_kept < limit) {
 			keys[n_kept] = key_make(w.limits[0], w.ordinals[0]); /* at or before its old place */
-			quantise_row_query(graph_code(g, w.ordinals[0]), p->code_stride, &p->kept[n_kept]);
+			walk_node_query(g, w.ordinals[0], &p->kept[n_kept]);
 			n_kept++;
 			w.count--;
 			memmove(w.ordinals, w.ordinals + 1, w.count * sizeof *w.ordinals);

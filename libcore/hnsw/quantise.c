@@ -5,10 +5,10 @@
  * one wild row must not push all others into one code. Whole numbers that span at most 255 get scale 1 and lose
  * nothing.
  *
- * cosine: vectors are divided by their norm first, and are L2 from there on. ip: L2 on the codes is no guide to
- * the largest product, so the graph is built over rows lengthened by sqrt(max norm^2 - norm^2) (Bachrach et al., Speeding
- * up the Xbox recommender system, RecSys 2014), spread over `extra` equal codes: among rows of one length L2 and the
- * product agree. Queries are 0 there.
+ * cosine: vectors are divided by their norm first, and are L2 from there on. ip: products need the origin, so codes are
+ * 128 + round(x * scale) with the largest element of all at 127; nobody is an outlier, since the longest vectors are
+ * the answers. (L2 on codes is no guide to the largest product: with norms spread by a factor e a graph built on it, or on
+ * rows lengthened to one norm, found a tenth of what this finds; docs/adr/0004-index-layout.md.)
  *
  * Every step is one IEEE operation an element, or the fixed reduction of simd.h: the same bits everywhere. */
 #include "quantise.h"
@@ -20,14 +20,13 @@
 #include "alloc.h"
 #include "element.h"
 #include "error.h"
-#include "graph.h"
 
 #define MEDIAN_SAMPLE 255u
 #define OUTLIER_FACTOR 4.0f
 
-size_t quantise_stride(uint32_t dim, uint32_t extra)
+size_t quantise_stride(uint32_t dim)
 {
-	return ((size_t)dim + extra + 4 + 63) / 64 * 64;
+	return ((size_t)dim + 4 + 63) / 64 * 64;
 }
 
 static void widen(const struct quantiser *q, const uint8_t *vector, float *out)
@@ -106,28 +105,33 @@ static void spans_add(struct spans *s, const float *x, uint32_t dim, bool is_fir
 		s->is_whole = fabsf(x[d]) < 0x1p24f && x[d] == (float)(int)x[d];
 }
 
-/* Codes needed to hold the length that rows lack, at 255 each. */
-static uint32_t extra_codes(const struct quantiser *q)
+static void learn_spans(struct quantiser *q, float *offset, const struct spans *spans)
 {
-	double most = sqrt((double)q->norm2_max) * (double)q->scale / 255;
-	double needed = ceil(most * most);
-	return needed < 1 ? 1 : needed < QUANTISE_EXTRA_MAX ? (uint32_t)needed : QUANTISE_EXTRA_MAX;
+	float widest = 0;
+	for (uint32_t d = 0; d < q->dim; d++)
+		widest = spans->high[d] - spans->low[d] > widest ? spans->high[d] - spans->low[d] : widest;
+	q->scale = widest <= 0 ? 0 : spans->is_whole && widest <= 255 ? 1 : 255 / widest;
+	memcpy(offset, spans->low, q->dim * sizeof *offset);
 }
 
-int quantise_train(struct quantiser *q, float *offset, const uint8_t *vectors, size_t n, struct cel_error *e)
+static void learn_signed(struct quantiser *q, float *offset, const struct spans *spans)
+{
+	float low = 0, high = 0;
+	for (uint32_t d = 0; d < q->dim; d++) {
+		low = spans->low[d] < low ? spans->low[d] : low;
+		high = spans->high[d] > high ? spans->high[d] : high;
+	}
+	float most = -low > high ? -low : high;
+	q->scale = most <= 0 ? 0 : spans->is_whole && low >= -128 && high <= 127 ? 1 : 127 / most;
+	for (uint32_t d = 0; d < q->dim; d++)
+		offset[d] = q->scale > 0 ? -128 / q->scale : 0;
+}
+
+/* The reach of every row, and from them the limit. */
+static int find_outliers(const struct quantiser *q, const uint8_t *vectors, size_t n, float *work, float *reaches,
+			 float *limit, struct cel_error *e)
 {
 	size_t size = q->dim * cel_type_size(q->type);
-	q->scale = 0;
-	q->extra = 0;
-	q->norm2_max = 0;
-	q->offset = offset;
-	memset(offset, 0, q->dim * sizeof *offset);
-	if (n == 0)
-		return 0;
-	MEM_CLEANUP float *work = mem_calloc((size_t)q->dim * 3, sizeof *work);
-	MEM_CLEANUP float *reaches = mem_calloc(n, sizeof *reaches);
-	if (work == NULL || reaches == NULL)
-		return error_nomem(e, (q->dim * 3 + n) * sizeof *work);
 	float *x = work, *middle = work + q->dim;
 	int rc = find_middle(q, vectors, n, middle, e);
 	if (rc < 0)
@@ -136,31 +140,40 @@ int quantise_train(struct quantiser *q, float *offset, const uint8_t *vectors, s
 		widen(q, vectors + i * size, x);
 		reaches[i] = reach(x, middle, q->dim);
 	}
+	return find_limit(reaches, n, limit, e);
+}
+
+int quantise_train(struct quantiser *q, float *offset, const uint8_t *vectors, size_t n, struct cel_error *e)
+{
+	size_t size = q->dim * cel_type_size(q->type);
+	q->scale = 0;
+	q->offset = offset;
+	memset(offset, 0, q->dim * sizeof *offset);
+	if (n == 0)
+		return 0;
+	MEM_CLEANUP float *work = mem_calloc((size_t)q->dim * 3, sizeof *work);
+	MEM_CLEANUP float *reaches = mem_calloc(n, sizeof *reaches);
+	if (work == NULL || reaches == NULL)
+		return error_nomem(e, (q->dim * 3 + n) * sizeof *work);
 	float limit = INFINITY;
-	rc = find_limit(reaches, n, &limit, e);
+	int rc = q->metric == CEL_IP ? 0 : find_outliers(q, vectors, n, work, reaches, &limit, e);
 	if (rc < 0)
 		return rc;
-	struct spans spans = {.low = offset, .high = work + 2 * (size_t)q->dim, .is_whole = true};
+	struct spans spans = {.low = work + q->dim, .high = work + 2 * (size_t)q->dim, .is_whole = true};
 	bool is_first = true;
 	for (size_t i = 0; i < n; i++) {
 		if (reaches[i] > limit)
 			continue;
-		widen(q, vectors + i * size, x);
-		spans_add(&spans, x, q->dim, is_first);
+		widen(q, vectors + i * size, work);
+		spans_add(&spans, work, q->dim, is_first);
 		is_first = false;
-		if (q->metric == CEL_IP) {
-			float norm2 = q->kernels->dot_f32(x, x, q->dim);
-			q->norm2_max = norm2 > q->norm2_max ? norm2 : q->norm2_max;
-		}
 	}
-	float widest = 0;
-	for (uint32_t d = 0; d < q->dim; d++)
-		widest = spans.high[d] - spans.low[d] > widest ? spans.high[d] - spans.low[d] : widest;
-	q->scale = widest <= 0 ? 0 : spans.is_whole && widest <= 255 ? 1 : 255 / widest;
+	if (q->metric == CEL_IP)
+		learn_signed(q, offset, &spans);
+	else
+		learn_spans(q, offset, &spans);
 	if (!isfinite(q->scale)) /* a span below 255 / FLT_MAX: as good as none */
 		q->scale = 0;
-	if (q->metric == CEL_IP)
-		q->extra = extra_codes(q);
 	return 0;
 }
 
@@ -181,38 +194,38 @@ static uint32_t row_constant(const uint8_t *row, size_t count)
 	return squares - 256 * sum;
 }
 
+static void encode(const struct quantiser *q, const float *x, uint8_t *row)
+{
+	for (uint32_t d = 0; d < q->dim; d++)
+		row[d] = to_code((x[d] - q->offset[d]) * q->scale);
+	memset(row + q->dim, 0, quantise_stride(q->dim) - q->dim);
+}
+
 void quantise_row(const struct quantiser *q, const uint8_t *vector, float *scratch, uint8_t *row)
 {
-	size_t stride = quantise_stride(q->dim, q->extra);
-	size_t used = (size_t)q->dim + q->extra;
 	widen(q, vector, scratch);
-	for (uint32_t d = 0; d < q->dim; d++)
-		row[d] = to_code((scratch[d] - q->offset[d]) * q->scale);
-	memset(row + q->dim, 0, stride - q->dim);
-	if (q->extra > 0) {
-		float missing = q->norm2_max - q->kernels->dot_f32(scratch, scratch, q->dim);
-		float share = sqrtf((missing > 0 ? missing : 0) / (float)q->extra) * q->scale;
-		memset(row + q->dim, to_code(share), q->extra);
-	}
-	uint32_t constant = row_constant(row, used);
-	memcpy(row + stride - 4, &constant, 4);
+	encode(q, scratch, row);
+	uint32_t constant = row_constant(row, q->dim);
+	memcpy(row + quantise_stride(q->dim) - 4, &constant, 4);
 }
 
-void quantise_row_query(const uint8_t *row, size_t stride, struct query_code *out)
+void quantise_row_query(enum cel_metric metric, uint32_t dim, const uint8_t *row, struct query_code *out)
 {
-	/* Bytes of padding are 0 in rows, so what stands against them does not matter; against K it must be 0. */
-	uint32_t squares = 0;
+	uint32_t squares = 0, sum = 0;
 	uint8_t *values = (uint8_t *)out->values;
-	for (size_t i = 0; i < stride - 4; i++) {
+	for (uint32_t i = 0; i < dim; i++) {
 		squares += (uint32_t)row[i] * row[i];
+		sum += row[i];
 		values[i] = row[i] ^ 0x80;
 	}
-	memset(values + stride - 4, 0, 4);
-	out->constant = squares;
-	out->mask = 0xffffffffu;
-	out->shift = 1;
+	memset(values + dim, 0, quantise_stride(dim) - dim);
+	if (metric == CEL_IP)
+		*out = (struct query_code){.values = out->values, .constant = 0x80000000u + 128 * (sum - 128 * dim)};
+	else
+		*out = (struct query_code){.values = out->values, .constant = squares, .mask = 0xffffffffu, .shift = 1};
 }
 
+/* The query keeps a scale of its own: only the order counts. */
 static void quantise_product_query(const struct quantiser *q, const float *x, struct query_code *out)
 {
 	float most = 0;
@@ -221,27 +234,24 @@ static void quantise_product_query(const struct quantiser *q, const float *x, st
 	float scale = most > 0 ? 127 / most : 0;
 	if (!isfinite(scale))
 		scale = 0;
+	int32_t sum = 0;
 	for (uint32_t d = 0; d < q->dim; d++) {
 		float v = x[d] * scale;
 		out->values[d] = (int8_t)(int)(v < 0 ? v - 0.5f : v + 0.5f);
+		sum += out->values[d];
 	}
-	memset(out->values + q->dim, 0, quantise_stride(q->dim, q->extra) - q->dim);
-	out->constant = 0x80000000u;
-	out->mask = 0;
-	out->shift = 0;
+	memset(out->values + q->dim, 0, quantise_stride(q->dim) - q->dim);
+	*out = (struct query_code){.values = out->values, .constant = 0x80000000u + 128 * (uint32_t)sum};
 }
 
 void quantise_query(const struct quantiser *q, const uint8_t *vector, float *scratch, struct query_code *out)
 {
-	size_t stride = quantise_stride(q->dim, q->extra);
 	widen(q, vector, scratch);
 	if (q->metric == CEL_IP) {
 		quantise_product_query(q, scratch, out);
 		return;
 	}
 	uint8_t *row = (uint8_t *)out->values;
-	for (uint32_t d = 0; d < q->dim; d++)
-		row[d] = to_code((scratch[d] - q->offset[d]) * q->scale);
-	memset(row + q->dim, 0, stride - q->dim);
-	quantise_row_query(row, stride, out); /* in place */
+	encode(q, scratch, row);
+	quantise_row_query(q->metric, q->dim, row, out);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Vectors to rows of 8-bit codes. One scale for all dimensions keeps integer L2 proportional to real L2; each
- * dimension has an offset. */
+ * dimension has an offset (ip: the same for all, so that products are kept too). */
 #ifndef HNSW_QUANTISE_H
 #define HNSW_QUANTISE_H
 
@@ -12,9 +12,7 @@ struct quantiser {
 	enum cel_type type;
 	enum cel_metric metric;
 	uint32_t dim;
-	uint32_t extra;      /* ip: codes behind the dim first that hold what is missing to the largest norm */
 	float scale;         /* codes a unit; 0 if all vectors are alike */
-	float norm2_max;     /* ip: of the vectors seen in training */
 	const float *offset; /* [dim] */
 };
 
@@ -25,17 +23,16 @@ struct query_code {
 	uint32_t mask, shift;
 };
 
-#define QUANTISE_EXTRA_MAX 64u
-size_t quantise_stride(uint32_t dim, uint32_t extra);
+size_t quantise_stride(uint32_t dim);
 
-/* Learns scale, extra and offset ([dim], the caller's) from n rows of stored vectors, `stride` bytes apart. */
+/* Learns scale and offset ([dim], the caller's) from n rows of stored vectors, `stride` bytes apart. */
 int quantise_train(struct quantiser *q, float *offset, const uint8_t *vectors, size_t n, struct cel_error *e);
 
 /* One row. scratch: dim floats. */
 void quantise_row(const struct quantiser *q, const uint8_t *vector, float *scratch, uint8_t *row);
 /* One query, for the metric. scratch: dim floats. */
 void quantise_query(const struct quantiser *q, const uint8_t *vector, float *scratch, struct query_code *out);
-/* A row as a query, for L2 between rows. */
-void quantise_row_query(const uint8_t *row, size_t stride, struct query_code *out);
+/* A row as a query, for distances between rows. `row` may be out->values. */
+void quantise_row_query(enum cel_metric metric, uint32_t dim, const uint8_t *row, struct query_code *out);
 
 #endif

@@ -104,10 +104,11 @@ static int survivors_flush(struct hnsw_searcher *s, const struct measure_query *
 	return rc;
 }
 
-/* How many of the pool are worth an exact distance: beyond them the code distance is never that wrong. */
+/* How many of the pool are worth an exact distance. On the word vectors 16 for k = 10 lost 0.0001 of recall against
+ * all of them, 20 nothing. */
 static uint32_t search_depth(uint32_t k, uint32_t found)
 {
-	uint64_t depth = (uint64_t)k * 2 + 16;
+	uint64_t depth = (uint64_t)k + k / 2 + 8;
 	return depth < found ? (uint32_t)depth : found;
 }
 

@@ -3,7 +3,7 @@
  * paper, and the next candidate is simply the first that is not expanded. Neighbours that were not visited are
  * gathered first, prefetched, and computed in one call.
  *
- * What was visited is remembered in a table of 64 places for each place of the beam, stamped with the number of the
+ * What was visited is remembered in a table of 32 places for each place of the beam, stamped with the number of the
  * walk: no n bytes, no clearing. Two nodes may share a place; then one is forgotten and may be computed again, which
  * changes no result: it is in the pool already (refused there as equal key), or it was too far, and the bound only
  * falls. */
@@ -14,17 +14,24 @@
 #include "alloc.h"
 #include "error.h"
 
-#define VISITED_PER_PLACE 64u
+#define VISITED_PER_PLACE 32u
 #define VISITED_MIN 1024u
+#define VISITED_MAX (1u << 30)
 #define PREFETCH_LINES 2u
+
+static uint32_t visited_places(uint32_t ef, uint32_t limit)
+{
+	uint64_t places = VISITED_MIN;
+	while (places < (uint64_t)ef * VISITED_PER_PLACE && places < limit)
+		places *= 2;
+	return places < limit ? (uint32_t)places : limit;
+}
 
 int walk_init(struct walk *w, size_t code_stride, uint32_t ef_max, struct cel_error *e)
 {
 	*w = (struct walk){.capacity = ef_max > 0 ? ef_max : 1};
-	uint64_t places = VISITED_MIN;
-	while (places < (uint64_t)w->capacity * VISITED_PER_PLACE && places < 1u << 30)
-		places *= 2;
-	w->visited_mask = (uint32_t)places - 1;
+	uint32_t places = visited_places(w->capacity, VISITED_MAX);
+	w->visited_limit = places;
 	w->pool = mem_calloc((size_t)w->capacity + 1, sizeof *w->pool);
 	w->visited = mem_calloc(places, sizeof *w->visited);
 	w->query.values = mem_alloc_aligned(64, code_stride);
@@ -53,10 +60,12 @@ void walk_distances(const struct query_code *query, const struct graph *g, const
 			       (distances[i] << query->shift);
 }
 
-static void begin(struct walk *w)
+/* A narrow beam uses the front of the table only, which then stays in the first cache. */
+static void begin(struct walk *w, uint32_t ef)
 {
+	w->visited_mask = visited_places(ef, w->visited_limit) - 1;
 	if (++w->epoch == 0) { /* after 2^32 walks */
-		memset(w->visited, 0, ((size_t)w->visited_mask + 1) * sizeof *w->visited);
+		memset(w->visited, 0, (size_t)w->visited_limit * sizeof *w->visited);
 		w->epoch = 1;
 	}
 }
@@ -130,7 +139,7 @@ static inline void prefetch_row(const struct graph *g, uint32_t level, uint32_t 
 
 void walk_beam(struct walk *w, const struct graph *g, uint32_t level, uint32_t entries, uint32_t ef)
 {
-	begin(w);
+	begin(w, ef);
 	w->size = w->size < entries ? w->size : entries;
 	for (uint32_t i = 0; i < w->size; i++) {
 		w->pool[i] &= ~1ull;

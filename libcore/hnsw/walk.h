@@ -15,6 +15,7 @@ struct walk {
 	uint64_t *pool; /* ascending keys: distance << 32 | ordinal << 1 | is expanded */
 	uint32_t size, capacity;
 	uint64_t *visited; /* epoch << 32 | ordinal, at ordinal & visited_mask */
+	uint32_t visited_limit; /* places there are, a power of 2 */
 	uint32_t visited_mask, epoch;
 	bool is_corrupt; /* an ordinal out of bounds was met */
 	uint32_t ordinals[ROW_LINKS_MAX];
@@ -44,6 +45,12 @@ void walk_release(struct walk *w);
 void walk_descend(struct walk *w, const struct graph *g, uint32_t level);
 /* The beam on one level from what is in the pool (the nearest `entries` of it): pool = at most ef nearest. */
 void walk_beam(struct walk *w, const struct graph *g, uint32_t level, uint32_t entries, uint32_t ef);
+
+/* The query that asks for the neighbours of a node. */
+static inline void walk_node_query(const struct graph *g, uint32_t node, struct query_code *out)
+{
+	quantise_row_query(g->metric, g->dim, graph_code(g, node), out);
+}
 
 /* Code distances from the query to count nodes. */
 void walk_distances(const struct query_code *query, const struct graph *g, const uint32_t *ordinals, size_t count,

@@ -26,13 +26,13 @@ static struct rows rows_new(enum cel_type type, enum cel_metric metric, uint32_t
 	r.scratch = calloc(dim, sizeof *r.scratch);
 	r.quantiser = (struct quantiser){.kernels = simd_select(), .type = type, .metric = metric, .dim = dim};
 	assert_int_equal(quantise_train(&r.quantiser, r.offset, r.set.vectors, n, NULL), 0);
-	size_t stride = quantise_stride(dim, r.quantiser.extra);
+	size_t stride = quantise_stride(dim);
 	r.codes = mem_alloc_aligned(64, n * stride);
 	for (size_t i = 0; i < n; i++)
 		quantise_row(&r.quantiser, vectorset_vector(&r.set, i).data, r.scratch, r.codes + i * stride);
 	r.graph = (struct graph){
 		.kernels = simd_select(), .n_nodes = (uint32_t)n, .n_levels = 1, .level_count = {(uint32_t)n},
-		.codes = r.codes, .code_stride = stride,
+		.codes = r.codes, .code_stride = stride, .metric = metric, .dim = dim,
 	};
 	return r;
 }
@@ -49,7 +49,13 @@ static uint32_t plain_code_distance(const struct rows *r, uint32_t a, uint32_t b
 {
 	uint32_t sum = 0;
 	const uint8_t *x = graph_code(&r->graph, a), *y = graph_code(&r->graph, b);
-	for (uint32_t d = 0; d < r->quantiser.dim + r->quantiser.extra; d++)
+	if (r->graph.metric == CEL_IP) {
+		int64_t product = 0;
+		for (uint32_t d = 0; d < r->quantiser.dim; d++)
+			product += (x[d] - 128) * (y[d] - 128);
+		return (uint32_t)(0x80000000 - product);
+	}
+	for (uint32_t d = 0; d < r->quantiser.dim; d++)
 		sum += (uint32_t)((x[d] - y[d]) * (x[d] - y[d]));
 	return sum;
 }
@@ -69,7 +75,7 @@ static void test_code_distance(void **state)
 				uint32_t ordinals[50], distances[50];
 				for (uint32_t b = 0; b < 50; b++)
 					ordinals[b] = b;
-				quantise_row_query(graph_code(&r.graph, a), r.graph.code_stride, &w.query);
+				walk_node_query(&r.graph, a, &w.query);
 				walk_distances(&w.query, &r.graph, ordinals, 50, distances);
 				for (uint32_t b = 0; b < 50; b++)
 					assert_int_equal(distances[b], plain_code_distance(&r, a, b));
@@ -113,16 +119,17 @@ static void test_extremes(void **state)
 	struct quantiser q = {.kernels = simd_select(), .type = CEL_U8, .metric = CEL_L2, .dim = CEL_DIM_MAX};
 	float *floats = calloc(2 * CEL_DIM_MAX, sizeof *floats);
 	assert_int_equal(quantise_train(&q, floats, s.vectors, 2, NULL), 0);
-	size_t stride = quantise_stride(CEL_DIM_MAX, 0);
+	size_t stride = quantise_stride(CEL_DIM_MAX);
 	uint8_t *codes = mem_alloc_aligned(64, 2 * stride);
 	for (size_t i = 0; i < 2; i++)
 		quantise_row(&q, s.vectors + i * CEL_DIM_MAX, floats + CEL_DIM_MAX, codes + i * stride);
-	struct graph g = {.kernels = simd_select(), .n_nodes = 2, .codes = codes, .code_stride = stride};
+	struct graph g = {.kernels = simd_select(), .n_nodes = 2, .codes = codes, .code_stride = stride,
+			  .metric = CEL_L2, .dim = CEL_DIM_MAX};
 	struct walk w;
 	assert_int_equal(walk_init(&w, stride, 1, NULL), 0);
 	uint32_t ordinals[2] = {0, 1}, distances[2];
 	for (uint32_t a = 0; a < 2; a++) {
-		quantise_row_query(graph_code(&g, a), stride, &w.query);
+		walk_node_query(&g, a, &w.query);
 		walk_distances(&w.query, &g, ordinals, 2, distances);
 		assert_int_equal(distances[a], 0);
 		assert_true(distances[1 - a] == CEL_DIM_MAX * 255u * 255u);
@@ -252,13 +259,13 @@ static void test_walk(void **state)
 		struct walk w;
 		assert_int_equal(walk_init(&w, r.graph.code_stride, 200, NULL), 0);
 		if (small)
-			w.visited_mask = 15;
+			w.visited_limit = 16;
 		w.epoch = UINT32_MAX - 20; /* comes round on the way */
 		for (uint32_t q = 0; q < 60; q++) {
 			uint64_t expected[201];
 			uint32_t ef = 1 + (uint32_t)(random_next(&random) % 200);
 			uint32_t n = plain_beam(&r, links, WIDTH, q, ef, expected);
-			quantise_row_query(graph_code(&r.graph, q), r.graph.code_stride, &w.query);
+			walk_node_query(&r.graph, q, &w.query);
 			walk_descend(&w, &r.graph, 0);
 			walk_beam(&w, &r.graph, 0, 1, ef);
 			assert_int_equal(w.size, n);

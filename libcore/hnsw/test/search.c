@@ -265,6 +265,29 @@ static void test_outlier(void **state)
 	vectorset_free(&base);
 }
 
+/* Products with norms that differ by orders of magnitude: a graph for L2 finds a tenth of the answers here. */
+static void test_varied_norms(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	struct vectorset base = vectorset_new(CEL_F32, CEL_IP, 32, 4000, 60, 0.7, &random);
+	for (size_t i = 0; i < base.n; i++) {
+		double elements[32], factor = 1;
+		for (uint64_t doublings = random_next(&random) % 6; doublings > 0; doublings--)
+			factor *= 2;
+		for (uint32_t d = 0; d < 32; d++)
+			elements[d] = factor * element_get(CEL_F32, vectorset_vector(&base, i).data, d);
+		vectorset_set(&base, i, elements);
+	}
+	struct vectorset queries = vectorset_first(&base, 200);
+	struct hnsw_index *index = vectorset_index(&base, &PARAMS, 2, temporary_path("norms"));
+	double r = recall(index, &queries, 10, 64);
+	print_message("# varied norms: recall %.4f\n", r);
+	assert_true(r >= 0.95);
+	hnsw_close(index);
+	vectorset_free(&base);
+}
+
 static void test_recall_table(void **state)
 {
 	(void)state;
@@ -327,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_all_identical),     cmocka_unit_test(test_half_duplicates),
 		cmocka_unit_test(test_same_codes),        cmocka_unit_test(test_outlier),
 		cmocka_unit_test(test_recall_table),      cmocka_unit_test(test_no_allocation),
+		cmocka_unit_test(test_varied_norms),
 	};
 	return cmocka_run_group_tests(tests, NULL, clean);
 }
