@@ -114,14 +114,12 @@ static int check_store(uint64_t at_least, uint64_t at_most, uint64_t depth)
 		return 11;
 	if (store_read_begin(s, &r, &e) < 0)
 		return 12;
-	for (uint64_t g = newest; g > 0 && newest - g < depth; g--) {
-		int rc = check_one(r, g, newest, &head);
-		if (rc != 0)
-			return rc;
-	}
+	int rc = 0;
+	for (uint64_t g = newest; g > 0 && newest - g < depth && rc == 0; g--)
+		rc = check_one(r, g, newest, &head);
 	store_read_end(r);
 	store_free(s);
-	return 0;
+	return rc;
 }
 
 static void assert_child(pid_t child, const char *what)
