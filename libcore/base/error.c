@@ -108,10 +108,10 @@ int error_set_errno(struct cel_error *e, int code, int errno_value, const char *
 	return code;
 }
 
-int error_context(struct cel_error *e, const char *format, ...)
+void error_context(struct cel_error *e, const char *format, ...)
 {
 	if (e == NULL)
-		return CEL_EINTERNAL;
+		return;
 	char inner[sizeof e->message];
 	memcpy(inner, e->message, sizeof inner);
 	va_list args;
@@ -119,7 +119,6 @@ int error_context(struct cel_error *e, const char *format, ...)
 	format_message(e, format, args);
 	va_end(args);
 	append_message(e, inner);
-	return e->code;
 }
 
 int error_nomem(struct cel_error *e, size_t bytes)

@@ -13,8 +13,8 @@ int error_set(struct cel_error *e, int code, const char *format, ...) __attribut
 int error_set_errno(struct cel_error *e, int code, int errno_value, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Puts "context: " in front of the message; returns e->code (CEL_EINTERNAL if e is NULL). */
-int error_context(struct cel_error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts "context: " in front of the message. The code stays; who returns it has it. */
+void error_context(struct cel_error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int error_nomem(struct cel_error *e, size_t bytes);
 

@@ -264,7 +264,9 @@ static int build_index(struct cel_build *build, struct cel_error *e)
 					  .on_progress = options->on_progress,
 					  .context = options->context};
 	int rc = cel_index_build(build->store, build->result.commit, &index, e);
-	return rc < 0 ? error_context(e, "commit %s stands, but its index was not built", build->result.commit) : 0;
+	if (rc < 0)
+		error_context(e, "commit %s stands, but its index was not built", build->result.commit);
+	return rc;
 }
 
 int cel_build_commit(struct cel_build *build, struct cel_build_result *out, struct cel_error *e)

@@ -69,7 +69,7 @@ static int open_index(struct cel_query *q, struct cel_error *e)
 	if (rc < 0)
 		q->index = NULL;
 	if (rc == CEL_ECORRUPT || rc == CEL_ECONFIG)
-		return error_context(e, "remove the index file and build it anew with 'cel index'");
+		error_context(e, "build the index anew with 'cel index'");
 	return rc == CEL_ENOTFOUND ? 0 : rc;
 }
 

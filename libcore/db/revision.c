@@ -241,8 +241,10 @@ int cel_list_next(struct cel_list *list, const struct cel_revision **out, struct
 		if (rc == 1) {
 			name = list->position + sizeof HEADS_PREFIX - 1;
 			int loaded = db_rev_load(list->read, &cid, &rev, e);
-			if (loaded < 0)
-				rc = error_context(e, "collection '%s'", name);
+			if (loaded < 0) {
+				error_context(e, "collection '%s'", name);
+				rc = loaded;
+			}
 		}
 	}
 	if (rc <= 0)

@@ -90,7 +90,8 @@ static int next_block(struct stream *s, struct cel_error *e)
 		s->is_end = rc == 0;
 		if (rc < 0 && s->is_ring_forced) {
 			s->block = slice_make(NULL, 0);
-			return error_context(e, "%s", s->name);
+			error_context(e, "%s", s->name);
+			return rc;
 		}
 		if (rc < 0) {
 			ring_free(s->ring);
@@ -198,8 +199,10 @@ static int choose_source(struct stream *s, const struct stat *st, struct cel_err
 	if (is_read_forced || (!s->is_ring_forced && (!s->is_regular || st->st_size < RING_FROM)))
 		return 0;
 	int rc = ring_new(s->fd, s->start, !s->is_regular, &s->ring, s->is_ring_forced ? e : NULL);
-	if (rc < 0 && s->is_ring_forced)
-		return error_context(e, "%s", s->name);
+	if (rc < 0 && s->is_ring_forced) {
+		error_context(e, "%s", s->name);
+		return rc;
+	}
 	return 0; /* refused: read(2) it is */
 }
 

@@ -239,8 +239,10 @@ int segment_writer_add(struct segment_writer *w, const struct cid *cid, struct s
 		rc = append(w, block.data, block.size, e);
 	if (rc == 0)
 		rc = extsort_add(w->sort, slice_make(cid->digest, SHA256_SIZE), slice_make(offset, sizeof offset), e);
-	if (rc < 0)
-		return error_context(e, "segment");
+	if (rc < 0) {
+		error_context(e, "segment");
+		return rc;
+	}
 	*recent_slot(w, cid) = entry;
 	return 0;
 }
@@ -353,8 +355,10 @@ int segment_writer_finish(struct segment_writer *w, const struct cid *root, bool
 		rc = write_entries(w, &hash, &entries_size, e);
 	if (rc == 0)
 		rc = flush(w, e);
-	if (rc < 0)
-		return error_context(e, "segment");
+	if (rc < 0) {
+		error_context(e, "segment");
+		return rc;
+	}
 	segment_make_header(header, index_offset - SEGMENT_DATA_OFFSET, root);
 	segment_make_index_header(index_header, entries_size);
 	rc = write_all(w, header, sizeof header, 0, e);

@@ -17,9 +17,10 @@ static void check_context(void **state)
 	(void)state;
 	struct cel_error e = {0};
 	assert_int_equal(error_set(&e, CEL_EDATA, "row %d is bad", 3), CEL_EDATA);
-	assert_int_equal(error_context(&e, "%s", "a.npy"), CEL_EDATA);
+	error_context(&e, "%s", "a.npy");
 	assert_string_equal(e.message, "a.npy: row 3 is bad");
-	assert_int_equal(error_context(&e, "batch %d", 7), CEL_EDATA);
+	error_context(&e, "batch %d", 7);
+	assert_int_equal(e.code, CEL_EDATA);
 	assert_string_equal(e.message, "batch 7: a.npy: row 3 is bad");
 }
 
@@ -30,7 +31,7 @@ static void check_null_error(void **state)
 	assert_int_equal(error_set_errno(NULL, CEL_EIO, EIO, "x"), CEL_EIO);
 	assert_int_equal(error_set_errno(NULL, CEL_EIO, ENOMEM, "x"), CEL_ENOMEM);
 	assert_int_equal(error_nomem(NULL, 1), CEL_ENOMEM);
-	assert_int_equal(error_context(NULL, "x"), CEL_EINTERNAL);
+	error_context(NULL, "x");
 }
 
 static void check_exit_statuses(void **state)
