@@ -44,14 +44,14 @@ say "Neighbours of words in the collection (cosine distance)"
 for word in king monday paris jazz doctor rain; do
 	cel-query --store "$store" words -k 6 --by-id "$word"
 done | awk -F '\t' '
-	$1 != last { printf "%s%-8s", NR > 1 ? "\n" : "", $1; last = $1 }
+	$1 != last { printf "%s%-8s", (NR > 1 ? "\n" : ""), $1; last = $1 }
 	{ printf "  %s %.2f", $3, $4 }
 	END { print "" }'
 
 say "Words that are not in it, by their vectors"
 cel-query --store "$store" words -k 4 "$data/queries.npy" | awk -F '\t' '
 	NR == FNR { word[NR - 1] = $1; next }
-	$2 == 1 { printf "%s%-12s", FNR > 1 ? "\n" : "", word[$1] }
+	$2 == 1 { printf "%s%-12s", (FNR > 1 ? "\n" : ""), word[$1] }
 	{ printf "  %s %.2f", $3, $4 }
 	END { print "" }' "$data/queries.txt" - | head -n 12
 
