@@ -47,11 +47,19 @@ static int refusal(struct cel_error *e, int errno_value, const char *what)
 	return error_set_errno(e, CEL_EUNAVAILABLE, errno_value, "io_uring: %s", what);
 }
 
+static void wait_readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	poll(&p, 1, -1); /* an error or a signal: the read that follows tells */
+}
+
 /* Starts a read for what is missing in the slot. */
 static int slot_start(struct ring *r, uint32_t index, struct cel_error *e)
 {
 	struct slot *s = &r->slots[index];
 	size_t size = RING_BUFFER_SIZE - s->filled;
+	if (r->is_sequential) /* wait here and not in the ring: valgrind stops all threads while one waits there */
+		wait_readable(r->fd);
 	int errno_value;
 	if (io_fault_hit(IO_URING, &errno_value)) {
 		if (errno_value != 0)
@@ -136,16 +144,8 @@ static int start_reads(struct ring *r, struct cel_error *e)
 	return 0;
 }
 
-static void wait_readable(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	poll(&p, 1, -1); /* an error or a signal: the read that follows tells */
-}
-
 static int handle_completion(struct ring *r, struct slot *s, int result, struct cel_error *e)
 {
-	if (result == -EAGAIN && r->is_sequential)
-		wait_readable(r->fd);
 	if (result == -EAGAIN || result == -EINTR)
 		return slot_start(r, (uint32_t)(s - r->slots), e);
 	if (result < 0)
