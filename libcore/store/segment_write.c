@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A segment is written as one stream through a buffer of 1 MiB: header (blank at first), sections, index. The list of
- * (digest, offset) goes through the external sort, so memory does not grow with the file; of equal digests only the
- * first gets into the index. What is known last (root, sizes) is patched in before the sync. The kernel is told to
- * begin writing what is complete every few MiB, so that the disk works while the next blocks are hashed and the
- * final fdatasync finds little left to do.
+/* A segment is written as one stream: header (blank at first), sections, index. The list of (digest, offset) goes
+ * through the external sort, so memory does not grow with the file; of equal digests only the first gets into the
+ * index. What is known last (root, sizes) is patched in before the sync.
  *
  * Recent blocks are remembered in a table indexed by digest, a later one in the same slot displacing the earlier: it is
  * there to drop most duplicates and to read back what was just written, not to know everything. */
@@ -20,10 +18,9 @@
 #include "error.h"
 #include "extsort.h"
 #include "fault.h"
+#include "outfile.h"
 #include "segment.h"
 
-#define BUFFER_SIZE (1u << 20)
-#define WRITEBACK_STEP (8u << 20)
 #define SORT_MEMORY (16u << 20)
 #define RECENT_SLOTS 32768u /* a power of two */
 #define SECTION_HEAD_MAX (4 + CID_SIZE)
@@ -39,9 +36,7 @@ struct segment_writer {
 	char name[SEGMENT_NAME_SIZE];
 	int fd;
 	bool is_published;
-	uint8_t *buffer;
-	size_t buffered;
-	uint64_t written, started_writeback; /* bytes of the file */
+	struct outfile *file; /* what is written goes through it */
 	struct extsort *sort;
 	struct recent *recent;
 	struct buf scratch;
@@ -76,67 +71,6 @@ void segment_make_index_header(uint8_t out[SEGMENT_INDEX_HEADER_SIZE], uint64_t 
 	store_le64(out + SEGMENT_INDEX_COUNT_OFFSET, entries_size);
 }
 
-/* ---- the stream */
-
-static int write_failed(const struct segment_writer *w, int errno_value, struct cel_error *e)
-{
-	return error_set_errno(e, CEL_EIO, errno_value, "writing %s", w->path);
-}
-
-static int write_all(struct segment_writer *w, const uint8_t *data, size_t size, int64_t offset, struct cel_error *e)
-{
-	while (size > 0) {
-		ssize_t n = offset < 0 ? io_write(w->fd, data, size) : io_pwrite(w->fd, data, size, offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return write_failed(w, n == 0 ? ENOSPC : errno, e);
-		data += n;
-		size -= (size_t)n;
-		offset += offset < 0 ? 0 : n;
-	}
-	return 0;
-}
-
-static int flush(struct segment_writer *w, struct cel_error *e)
-{
-	int rc = write_all(w, w->buffer, w->buffered, -1, e);
-	if (rc < 0)
-		return rc;
-	w->written += w->buffered;
-	w->buffered = 0;
-	if (w->written - w->started_writeback >= WRITEBACK_STEP) {
-		sync_file_range(w->fd, (off_t)w->started_writeback, (off_t)(w->written - w->started_writeback),
-				SYNC_FILE_RANGE_WRITE);
-		w->started_writeback = w->written;
-	}
-	return 0;
-}
-
-static int append(struct segment_writer *w, const void *data, size_t size, struct cel_error *e)
-{
-	const uint8_t *p = data;
-	while (size > 0) {
-		size_t room = BUFFER_SIZE - w->buffered;
-		size_t part = size < room ? size : room;
-		memcpy(w->buffer + w->buffered, p, part);
-		w->buffered += part;
-		p += part;
-		size -= part;
-		if (w->buffered == BUFFER_SIZE) {
-			int rc = flush(w, e);
-			if (rc < 0)
-				return rc;
-		}
-	}
-	return 0;
-}
-
-static uint64_t position(const struct segment_writer *w)
-{
-	return w->written + w->buffered;
-}
-
 /* ---- new, free */
 
 static int create_file(struct segment_writer *w, const char *directory, struct cel_error *e)
@@ -157,16 +91,17 @@ int segment_writer_new(const char *directory, struct segment_writer **out, struc
 	if (w == NULL)
 		return error_nomem(e, sizeof *w);
 	w->fd = -1;
-	w->buffer = mem_alloc(BUFFER_SIZE);
 	w->recent = mem_calloc(RECENT_SLOTS, sizeof *w->recent);
-	int rc = w->buffer == NULL || w->recent == NULL ? error_nomem(e, RECENT_SLOTS * sizeof *w->recent) : 0;
+	int rc = w->recent == NULL ? error_nomem(e, RECENT_SLOTS * sizeof *w->recent) : 0;
 	if (rc == 0)
 		rc = extsort_new(SORT_MEMORY, directory, &w->sort, e);
 	if (rc == 0)
 		rc = create_file(w, directory, e);
+	if (rc == 0)
+		rc = outfile_new(w->fd, w->path, &w->file, e);
 	uint8_t blank[SEGMENT_BLOCKS_OFFSET] = {0};
 	if (rc == 0)
-		rc = append(w, blank, sizeof blank, e);
+		rc = outfile_append(w->file, blank, sizeof blank, e);
 	if (rc < 0) {
 		segment_writer_free(w);
 		return rc;
@@ -179,6 +114,7 @@ void segment_writer_free(struct segment_writer *w)
 {
 	if (w == NULL)
 		return;
+	outfile_free(w->file);
 	if (w->fd >= 0) {
 		close(w->fd);
 		if (!w->is_published)
@@ -187,7 +123,6 @@ void segment_writer_free(struct segment_writer *w)
 	extsort_free(w->sort);
 	buf_release(&w->scratch);
 	mem_free(w->recent);
-	mem_free(w->buffer);
 	mem_free(w->path);
 	mem_free(w);
 }
@@ -232,11 +167,11 @@ int segment_writer_add(struct segment_writer *w, const struct cid *cid, struct s
 		return error_set(e, CEL_EDATA, "a block of %zu bytes is over the limit of %u", block.size,
 				 SEGMENT_BLOCK_MAX);
 	size_t head_size = put_section_head(head, cid, block.size);
-	store_le64(offset, position(w) - SEGMENT_DATA_OFFSET);
-	struct recent entry = {.cid = *cid, .size = (uint32_t)block.size, .offset = position(w) + head_size};
-	int rc = append(w, head, head_size, e);
+	store_le64(offset, outfile_position(w->file) - SEGMENT_DATA_OFFSET);
+	struct recent entry = {.cid = *cid, .size = (uint32_t)block.size, .offset = outfile_position(w->file) + head_size};
+	int rc = outfile_append(w->file, head, head_size, e);
 	if (rc == 0)
-		rc = append(w, block.data, block.size, e);
+		rc = outfile_append(w->file, block.data, block.size, e);
 	if (rc == 0)
 		rc = extsort_add(w->sort, slice_make(cid->digest, SHA256_SIZE), slice_make(offset, sizeof offset), e);
 	if (rc < 0) {
@@ -270,8 +205,9 @@ static int walk(struct segment_writer *w, const struct cid *cid, uint64_t *offse
 {
 	uint8_t wanted[CID_SIZE];
 	cid_encode(cid, wanted);
-	for (uint64_t at = SEGMENT_BLOCKS_OFFSET; at < w->written;) {
-		uint64_t left = w->written - at;
+	uint64_t end = outfile_position(w->file);
+	for (uint64_t at = SEGMENT_BLOCKS_OFFSET; at < end;) {
+		uint64_t left = end - at;
 		int rc = read_back(w, at, left < SECTION_HEAD_MAX ? (size_t)left : SECTION_HEAD_MAX, e);
 		if (rc < 0)
 			return rc;
@@ -295,7 +231,7 @@ int segment_writer_find(struct segment_writer *w, const struct cid *cid, struct 
 	const struct recent *slot = recent_slot(w, cid);
 	uint64_t offset = slot->offset;
 	size_t size = slot->size;
-	int rc = flush(w, e);
+	int rc = outfile_flush(w->file, e);
 	if (rc == 0 && !segment_writer_has_recent(w, cid)) {
 		rc = walk(w, cid, &offset, &size, e);
 		if (rc == 0)
@@ -326,7 +262,7 @@ static int write_entries(struct segment_writer *w, struct sha256 *hash, uint64_t
 		memcpy(entry, key.data, SHA256_SIZE);
 		memcpy(entry + SHA256_SIZE, offset.data, 8);
 		sha256_update(hash, entry, sizeof entry);
-		rc = append(w, entry, sizeof entry, e);
+		rc = outfile_append(w->file, entry, sizeof entry, e);
 		if (rc < 0)
 			break;
 		*size += sizeof entry;
@@ -346,26 +282,26 @@ static void make_name(struct segment_writer *w, struct sha256 *hash, const uint8
 
 int segment_writer_finish(struct segment_writer *w, const struct cid *root, bool is_durable, struct cel_error *e)
 {
-	uint64_t index_offset = position(w), entries_size = 0;
+	uint64_t index_offset = outfile_position(w->file), entries_size = 0;
 	uint8_t header[SEGMENT_BLOCKS_OFFSET], index_header[SEGMENT_INDEX_HEADER_SIZE] = {0};
 	struct sha256 hash;
 	sha256_init(&hash);
-	int rc = append(w, index_header, sizeof index_header, e);
+	int rc = outfile_append(w->file, index_header, sizeof index_header, e);
 	if (rc == 0)
 		rc = write_entries(w, &hash, &entries_size, e);
 	if (rc == 0)
-		rc = flush(w, e);
+		rc = outfile_flush(w->file, e);
 	if (rc < 0) {
 		error_context(e, "segment");
 		return rc;
 	}
 	segment_make_header(header, index_offset - SEGMENT_DATA_OFFSET, root);
 	segment_make_index_header(index_header, entries_size);
-	rc = write_all(w, header, sizeof header, 0, e);
+	rc = outfile_patch(w->file, header, sizeof header, 0, e);
 	if (rc == 0)
-		rc = write_all(w, index_header, sizeof index_header, (int64_t)index_offset, e);
+		rc = outfile_patch(w->file, index_header, sizeof index_header, index_offset, e);
 	if (rc == 0 && is_durable && io_fdatasync(w->fd) != 0)
-		rc = write_failed(w, errno, e);
+		rc = error_set_errno(e, CEL_EIO, errno, "writing %s", w->path);
 	make_name(w, &hash, header + SEGMENT_ROOT_OFFSET);
 	return rc;
 }
