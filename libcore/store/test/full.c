@@ -3,6 +3,7 @@
  * file leaves a little room, a different amount each time, so the disk fills at every stage of a batch: temporary
  * files, segment, index, LMDB. Then: exit with CEL_EIO and "no space left", the old state is readable here and by a
  * fresh process on the still full disk, and the same batch succeeds once the ballast is gone. Needs root. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -100,6 +101,20 @@ static void check_in_child(uint64_t generation, const struct cid *head)
 		fail_msg("a fresh process on the full disk: status %x", status);
 }
 
+/* Each generation that was committed has one segment; a failed build takes its own away. */
+static uint64_t count_segments(void)
+{
+	char name[320];
+	uint64_t n = 0;
+	snprintf(name, sizeof name, "%s/segments", path);
+	DIR *d = opendir(name);
+	assert_non_null(d);
+	for (struct dirent *item; (item = readdir(d)) != NULL;)
+		n += item->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
 /* 1 if the disk was full for the second build. */
 static int one_point(uint64_t room)
 {
@@ -114,6 +129,7 @@ static int one_point(uint64_t room)
 	if (rc < 0 && (rc != CEL_EIO || strstr(e.message, "no space left") == NULL))
 		fail_msg("room %llu: %d %s", (unsigned long long)room, rc, e.message);
 	assert_int_equal(check(s, generation, &head), 0);
+	assert_int_equal(count_segments(), generation);
 	store_free(s);
 	check_in_child(generation, &head);
 	assert_ok(store_open(path, NULL, &s, &e));
