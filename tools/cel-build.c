@@ -17,6 +17,9 @@ enum {
 	OPT_MEMORY,
 	OPT_DUPLICATES,
 	OPT_SKIP_BAD,
+	OPT_DELETE,
+	OPT_REPLACE,
+	OPT_KEEP_METADATA,
 	OPT_NO_INDEX,
 	OPT_M,
 	OPT_EF_CONSTRUCTION,
@@ -26,7 +29,10 @@ enum {
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
 	{OPT_IDS, "ids", "FILE", "ids of the rows, one a line"},
-	{'0', "null", NULL, "the ids in --ids end with NUL, not newline"},
+	{'0', "null", NULL, "the ids in --ids and --delete end with NUL"},
+	{OPT_DELETE, "delete", "FILE", "delete the records of these ids, one a line"},
+	{OPT_REPLACE, "replace", NULL, "delete every record that no row names"},
+	{OPT_KEEP_METADATA, "keep-metadata", NULL, "a row without metadata leaves what was there"},
 	{OPT_ID_PREFIX, "id-prefix", "TEXT", "ids are TEXT and the row number from 0"},
 	{OPT_FORMAT, "format", "NAME", "npy, fvecs, bvecs or jsonl (default: by content)"},
 	{OPT_DUPLICATES, "duplicates", "WHICH", "rows of one id: error (default), first or last counts"},
@@ -52,7 +58,8 @@ static const struct cli_command COMMAND = {
 	.options = OPTIONS,
 	.examples = "  cel-build words --ids words.txt words.npy\n"
 		    "  cat rows.jsonl | cel-build photos -m 'first load' -\n"
-		    "  cel-build base --id-prefix v base.fvecs\n",
+		    "  cel-build base --id-prefix v base.fvecs\n"
+		    "  cel-build words --delete gone.txt\n",
 };
 
 struct build_tool {
@@ -60,6 +67,7 @@ struct build_tool {
 	struct progress progress;
 	struct cel_build_options options;
 	struct cel_source_options source;
+	const char *deleted; /* file of --delete, or NULL */
 };
 
 static void report_skip(void *context, const char *message)
@@ -103,6 +111,15 @@ static void parse_options(struct build_tool *tool)
 		case OPT_FORMAT:
 			if (cel_format_parse(cli->value, &tool->source.format, &e) < 0)
 				exit(cli_usage(cli, "%s", e.message));
+			break;
+		case OPT_DELETE:
+			tool->deleted = cli->value;
+			break;
+		case OPT_REPLACE:
+			tool->options.is_replacing = true;
+			break;
+		case OPT_KEEP_METADATA:
+			tool->options.is_keeping_metadata = true;
 			break;
 		case OPT_DUPLICATES:
 			tool->options.duplicates = parse_duplicates(cli);
@@ -154,18 +171,24 @@ static void print_result(const struct cli *cli, const char *collection, const st
 		printf("{\"collection\":");
 		print_json_text(stdout, collection);
 		printf(",\"commit\":\"%s\",\"tree\":\"%s\",\"is_committed\":%s,\"records\":%" PRIu64 ",\"rows\":%" PRIu64
-		       ",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"unchanged\":%" PRIu64 ",\"skipped\":%" PRIu64
+		       ",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"unchanged\":%" PRIu64
+		       ",\"deleted\":%" PRIu64 ",\"absent\":%" PRIu64 ",\"skipped\":%" PRIu64
 		       ",\"duplicates\":%" PRIu64 ",\"build_seconds\":%.3f,\"index_seconds\":%.3f}\n",
 		       r->commit, r->tree, r->is_committed ? "true" : "false", r->records, r->rows, r->added, r->replaced,
-		       r->unchanged, r->skipped, r->duplicates, r->build_seconds, r->index_seconds);
+		       r->unchanged, r->deleted, r->absent, r->skipped, r->duplicates, r->build_seconds, r->index_seconds);
 	}
 	if (r->skipped > 0 || r->duplicates > 0)
 		cli_say(cli, "%" PRIu64 " bad rows left out, %" PRIu64 " rows of an id that another row has",
 			r->skipped, r->duplicates);
+	char deleted[40] = "";
+	if (r->deleted > 0)
+		snprintf(deleted, sizeof deleted, ", %" PRIu64 " deleted", r->deleted);
+	if (r->absent > 0)
+		cli_say(cli, "%" PRIu64 " ids to delete were not there", r->absent);
 	if (r->is_committed)
-		cli_say(cli, "%s: %" PRIu64 " added, %" PRIu64 " replaced, %" PRIu64 " unchanged; %" PRIu64
+		cli_say(cli, "%s: %" PRIu64 " added, %" PRIu64 " replaced, %" PRIu64 " unchanged%s; %" PRIu64
 			     " records; commit %s",
-			collection, r->added, r->replaced, r->unchanged, r->records, r->commit);
+			collection, r->added, r->replaced, r->unchanged, deleted, r->records, r->commit);
 	else
 		cli_say(cli, "%s: nothing changed, no commit made; %" PRIu64 " records", collection, r->records);
 }
@@ -180,7 +203,9 @@ static int run(struct build_tool *tool, struct cel_store *store)
 	int rc = cel_build_new(store, collection, &tool->options, &build, &e);
 	if (rc < 0)
 		return cli_fail(cli, &e);
-	if (cli->n_operands == 1)
+	if (tool->deleted != NULL)
+		rc = cel_build_delete(build, tool->deleted, tool->source.is_ids_nul, &e);
+	else if (cli->n_operands == 1)
 		rc = cel_build_add(build, "-", &tool->source, &e);
 	for (int i = 1; rc == 0 && i < cli->n_operands; i++)
 		rc = cel_build_add(build, cli->operands[i], &tool->source, &e);
@@ -206,7 +231,9 @@ int main(int argc, char **argv)
 		return cli_usage(&tool.cli, "--ids and --id-prefix go with one FILE");
 	if (tool.source.ids != NULL && tool.source.id_prefix != NULL)
 		return cli_usage(&tool.cli, "--ids and --id-prefix exclude each other");
-	if (tool.cli.n_operands == 1 && isatty(STDIN_FILENO))
+	if (tool.deleted != NULL && tool.options.is_replacing)
+		return cli_usage(&tool.cli, "--delete and --replace exclude each other");
+	if (tool.cli.n_operands == 1 && tool.deleted == NULL && isatty(STDIN_FILENO))
 		return cli_usage(&tool.cli, "no FILE, and standard input is a terminal");
 	if (tool.options.author == NULL)
 		tool.options.author = default_author();

@@ -8,11 +8,12 @@
 #include <time.h>
 
 #include "alloc.h"
+#include "apply.h"
 #include "db.h"
 #include "edits.h"
 #include "error.h"
+#include "ids.h"
 #include "record.h"
-#include "update.h"
 
 #define MEMORY_DEFAULT ((size_t)256 << 20)
 #define MEMORY_MIN ((size_t)4 << 20)
@@ -106,6 +107,13 @@ static int tell_progress(const struct cel_build *build, const char *phase, uint6
 	return 0;
 }
 
+static void skip_bad(struct cel_build *build, const struct cel_error *e)
+{
+	build->result.skipped++;
+	if (build->options.on_skip != NULL)
+		build->options.on_skip(build->options.context, e->message);
+}
+
 static int read_rows(struct cel_build *build, struct reader *reader, struct cel_error *e)
 {
 	for (;;) {
@@ -114,9 +122,7 @@ static int read_rows(struct cel_build *build, struct reader *reader, struct cel_
 		if (rc == 0)
 			return 0;
 		if (rc == CEL_EDATA && build->options.is_skipping_bad && reader_can_continue(reader)) {
-			build->result.skipped++;
-			if (build->options.on_skip != NULL)
-				build->options.on_skip(build->options.context, e->message);
+			skip_bad(build, e);
 			continue;
 		}
 		if (rc > 0)
@@ -149,40 +155,76 @@ int cel_build_add(struct cel_build *build, const char *path, const struct cel_so
 	return rc;
 }
 
-static int put_rows(struct cel_build *build, struct prolly_update *update, struct cel_error *e)
+static int read_ids(struct cel_build *build, struct ids *ids, struct cel_error *e)
 {
-	struct edit edit;
-	int rc;
-	for (uint64_t n = 1; (rc = edits_next(build->edits, &edit, e)) > 0; n++) {
-		struct prolly_entry entry = {.id = edit.id, .vector.bytes = edit.vector, .metadata.bytes = edit.metadata};
-		rc = prolly_update_put(update, &entry, e);
-		if (rc == 0 && n % PROGRESS_ROWS == 0)
-			rc = tell_progress(build, "tree", n, 0, e);
+	for (uint64_t number = 1;; number++) {
+		struct slice id;
+		int rc = ids_next(ids, &id, e);
+		if (rc <= 0)
+			return rc;
+		rc = record_check_id(id, e);
+		if (rc < 0) {
+			error_context(e, "%s: line %llu", ids_name(ids), (unsigned long long)number);
+			if (!build->options.is_skipping_bad)
+				return rc;
+			skip_bad(build, e);
+			continue;
+		}
+		rc = edits_add_delete(build->edits, id, number, e);
 		if (rc < 0)
-			break;
+			return rc;
 	}
+}
+
+int cel_build_delete(struct cel_build *build, const char *path, bool is_nul, struct cel_error *e)
+{
+	struct cel_error own;
+	if (e == NULL)
+		e = &own; /* skipped lines are reported from it */
+	if (build->is_ended)
+		return error_set(e, CEL_EUSAGE, "the build has ended");
+	if (build->options.is_replacing)
+		return error_set(e, CEL_EUSAGE, "a build that replaces the set deletes by leaving out");
+	struct ids *ids;
+	int rc = ids_open(path, is_nul, &ids, e);
+	if (rc < 0)
+		return rc;
+	rc = edits_begin_source(build->edits, ids_name(ids), e);
+	if (rc == 0)
+		rc = read_ids(build, ids, e);
+	ids_free(ids);
 	return rc;
+}
+
+static int tell_edits(void *context, uint64_t n, struct cel_error *e)
+{
+	return tell_progress(context, "tree", n, 0, e);
 }
 
 static int update_tree(struct cel_build *build, struct store_batch *batch, struct store_read *read,
 		       const struct db_rev *head, struct cid *root, struct cel_error *e)
 {
-	struct prolly_update *update;
 	struct prolly_update_stats stats;
-	int rc = prolly_update_new(batch, read, &head->commit.tree, &update, e);
+	struct apply apply = {
+		.batch = batch,
+		.read = read,
+		.base = &head->commit.tree,
+		.edits = build->edits,
+		.is_replacing = build->options.is_replacing,
+		.is_keeping_metadata = build->options.is_keeping_metadata,
+		.on_progress = tell_edits,
+		.context = build,
+	};
+	int rc = apply_edits(&apply, root, &stats, e);
 	if (rc < 0)
 		return rc;
-	rc = put_rows(build, update, e);
-	if (rc == 0)
-		rc = prolly_update_finish(update, root, &stats, e);
-	if (rc == 0) {
-		build->result.added = stats.added;
-		build->result.replaced = stats.replaced;
-		build->result.unchanged = stats.unchanged;
-		build->result.records = stats.records;
-	}
-	prolly_update_free(update);
-	return rc;
+	build->result.added = stats.added;
+	build->result.replaced = stats.replaced;
+	build->result.unchanged = stats.unchanged;
+	build->result.deleted = stats.deleted;
+	build->result.absent = stats.absent;
+	build->result.records = stats.records;
+	return 0;
 }
 
 static int put_commit(struct cel_build *build, struct store_batch *batch, const struct db_rev *head,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A row travels through the external sort as key = id, payload = source (4 bytes), row number (8), vector, metadata.
+/* A row travels through the external sort as key = id, payload = source (4 bytes), row number (8), vector, metadata; an
+ * id to delete without the last two.
  * The sort is stable, so rows of one id come out in the order they were read; one row of look-ahead settles them. */
 #include "edits.h"
 
@@ -80,13 +81,24 @@ int edits_begin_source(struct edits *edits, const char *name, struct cel_error *
 	return 0;
 }
 
-int edits_add(struct edits *edits, const struct reader_row *row, struct cel_error *e)
+static int begin_payload(struct edits *edits, uint64_t number, struct cel_error *e)
 {
 	uint8_t head[PAYLOAD_HEAD];
 	store_le32(head, edits->n_sources - 1);
-	store_le64(head + 4, row->number);
+	store_le64(head + 4, number);
 	buf_clear(&edits->scratch);
-	int rc = buf_append(&edits->scratch, head, sizeof head, e);
+	return buf_append(&edits->scratch, head, sizeof head, e);
+}
+
+int edits_add_delete(struct edits *edits, struct slice id, uint64_t number, struct cel_error *e)
+{
+	int rc = begin_payload(edits, number, e);
+	return rc < 0 ? rc : extsort_add(edits->sort, id, buf_slice(&edits->scratch), e);
+}
+
+int edits_add(struct edits *edits, const struct reader_row *row, struct cel_error *e)
+{
+	int rc = begin_payload(edits, row->number, e);
 	if (rc == 0)
 		rc = buf_append(&edits->scratch, row->vector.data, row->vector.size, e);
 	if (rc == 0)
@@ -166,7 +178,9 @@ int edits_next(struct edits *edits, struct edit *out, struct cel_error *e)
 		return rc;
 	struct slice payload = buf_slice(&edits->current.payload);
 	size_t body = PAYLOAD_HEAD + edits->vector_size;
-	out->id = buf_slice(&edits->current.id);
+	*out = (struct edit){.id = buf_slice(&edits->current.id), .is_delete = payload.size == PAYLOAD_HEAD};
+	if (out->is_delete)
+		return 1;
 	out->vector = slice_make(payload.data + PAYLOAD_HEAD, edits->vector_size);
 	out->metadata = slice_make(payload.data + body, payload.size - body);
 	return 1;

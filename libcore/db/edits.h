@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of one batch on their way to the tree: taken from readers in any order, given back in id order with
- * duplicate ids settled. Memory is bounded by the external sort. */
+/* The rows of one batch, and the ids it deletes, on their way to the tree: taken from readers in any order, given back in
+ * id order with duplicate ids settled. Memory is bounded by the external sort. */
 #ifndef DB_EDITS_H
 #define DB_EDITS_H
 
@@ -16,10 +16,12 @@ void edits_free(struct edits *edits);
 /* Following rows come from the input of that name; names are kept for messages. */
 int edits_begin_source(struct edits *edits, const char *name, struct cel_error *e);
 int edits_add(struct edits *edits, const struct reader_row *row, struct cel_error *e);
+int edits_add_delete(struct edits *edits, struct slice id, uint64_t number, struct cel_error *e);
 int edits_finish(struct edits *edits, struct cel_error *e); /* no more adds */
 
 struct edit {
 	struct slice id, vector, metadata;
+	bool is_delete; /* the id alone counts */
 };
 /* 1 an edit, 0 the end; borrowed until the next call. Two rows of one id are CEL_EDATA that names both, unless the
  * policy says which one stands. */

@@ -206,6 +206,8 @@ struct cel_build_options {
 	uint32_t threads;      /* 0: all processors */
 	enum cel_duplicates duplicates;
 	bool is_skipping_bad;  /* count bad rows and go on */
+	bool is_replacing;        /* the set becomes exactly the rows: records that no row names are deleted */
+	bool is_keeping_metadata; /* a row without metadata leaves that of the record it replaces */
 	bool is_without_index;
 	uint32_t M, ef_construction; /* 0: the defaults (16, 200) */
 	const char *author, *message; /* NULL: none */
@@ -226,11 +228,15 @@ void cel_build_free(struct cel_build *build);
 int cel_build_add(struct cel_build *build, const char *path, const struct cel_source_options *source,
 		  struct cel_error *e);
 
+/* Deletes the records of these ids, one a line (is_nul: each ends with NUL). An id that is not there is counted. */
+int cel_build_delete(struct cel_build *build, const char *path, bool is_nul, struct cel_error *e);
+
 struct cel_build_result {
 	uint64_t rows;     /* good rows read */
 	uint64_t skipped;  /* bad rows left out */
 	uint64_t duplicates; /* rows that gave way to another of the same id */
 	uint64_t added, replaced, unchanged;
+	uint64_t deleted, absent; /* absent: to be deleted but not there */
 	uint64_t records;  /* in the collection now */
 	bool is_committed; /* false: nothing changed, no commit was made */
 	char commit[CEL_CID_TEXT_SIZE], tree[CEL_CID_TEXT_SIZE];
