@@ -106,6 +106,31 @@ static void duplicates_are_an_error(void **state)
 	edits_free(edits);
 }
 
+static void rows_and_deletes(void **state)
+{
+	(void)state;
+	struct edits *edits;
+	struct edit edit;
+	struct cel_error e;
+	assert_int_equal(edits_new(1 << 20, "/tmp", VECTOR_SIZE, CEL_DUPLICATES_LAST, &edits, &e), 0);
+	assert_int_equal(edits_begin_source(edits, "gone", &e), 0);
+	assert_int_equal(edits_add_delete(edits, slice_text("id-1"), 1, &e), 0);
+	assert_int_equal(edits_add_delete(edits, slice_text("id-3"), 2, &e), 0);
+	assert_int_equal(edits_begin_source(edits, "a.npy", &e), 0);
+	assert_int_equal(add_row(edits, 2, 1, &e), 0);
+	assert_int_equal(add_row(edits, 3, 2, &e), 0); /* comes later than its delete */
+	assert_int_equal(edits_finish(edits, &e), 0);
+	static const bool IS_DELETE[] = {true, false, false};
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(edits_next(edits, &edit, &e), 1);
+		assert_int_equal(edit.id.data[3], '1' + i);
+		assert_int_equal(edit.is_delete, IS_DELETE[i]);
+		assert_int_equal(edit.vector.size, IS_DELETE[i] ? 0 : VECTOR_SIZE);
+	}
+	assert_int_equal(edits_next(edits, &edit, &e), 0);
+	edits_free(edits);
+}
+
 static void nothing_at_all(void **state)
 {
 	(void)state;
@@ -164,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(duplicates_first_and_last),
 		cmocka_unit_test(duplicates_are_an_error),
+		cmocka_unit_test(rows_and_deletes),
 		cmocka_unit_test(nothing_at_all),
 		cmocka_unit_test(every_allocation_may_fail),
 	};
