@@ -81,8 +81,8 @@ struct cid world_build(const struct world *w, struct fake_store *store, chunk_ha
 {
 	struct prolly_builder *b;
 	struct cel_error e = {0};
-	struct cid root;
-	uint64_t count;
+	struct cid root = {0};
+	uint64_t count = 0;
 	uint8_t room[WORLD_ROOM];
 	int rc = prolly_builder_new_hashed(fake_store_batch(store), hash, &b, &e);
 	for (size_t i = 0; i < w->n && rc == 0; i++) {
@@ -103,7 +103,7 @@ struct cid world_update(const struct world *a, const struct world *b, const stru
 {
 	struct prolly_update *u;
 	struct cel_error e = {0};
-	struct cid result;
+	struct cid result = {0};
 	uint8_t room[WORLD_ROOM];
 	int rc = prolly_update_new_hashed(fake_store_batch(store), fake_store_read(store), root, hash, &u, &e);
 	for (size_t i = 0; i < a->n && rc == 0; i++) {
