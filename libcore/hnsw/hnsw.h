@@ -40,7 +40,7 @@ struct hnsw_index;
  * file, CEL_ECORRUPT if it is not a good one, CEL_ECONFIG if its format is another. */
 int hnsw_open(const char *path, struct hnsw_index **out, struct cel_error *e);
 void hnsw_close(struct hnsw_index *index);
-int hnsw_verify(const struct hnsw_index *index, struct cel_error *e); /* the digest over the whole file */
+int hnsw_verify(const struct hnsw_index *index, struct cel_error *e); /* CEL_ECORRUPT; reads the whole file */
 
 struct hnsw_info {
 	struct cid tree;
@@ -48,11 +48,12 @@ struct hnsw_info {
 	struct hnsw_params params;
 	uint64_t n_records, n_nodes; /* nodes: distinct vectors */
 	uint64_t file_size;
-	uint8_t digest[SHA256_SIZE]; /* of the file as hnsw_verify computes it */
+	uint8_t digest[SHA256_SIZE]; /* of the header, which holds the one over the rest: stands for the whole file */
 };
 void hnsw_info(const struct hnsw_index *index, struct hnsw_info *out);
 
-/* The ef that reached recall@10 >= recall on the held-out records of the build; the largest of the table if none did. */
+/* The smallest ef whose recall@10 on the held-out records of the build, less one standard error, is at least recall; the
+ * largest of the table if none did; 1024 if there were too few records (under 500) for a table. */
 uint32_t hnsw_ef_for_recall(const struct hnsw_index *index, double recall);
 
 /* ---- search: one searcher a thread; no allocation after hnsw_searcher_new. */
