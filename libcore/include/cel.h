@@ -145,7 +145,7 @@ struct cel_index_info {
 	uint32_t M, ef_construction;
 	uint64_t nodes;     /* distinct vectors */
 	uint64_t file_size; /* bytes */
-	char digest[65];    /* sha2-256 of the file's content, hexadecimal */
+	char digest[65];    /* sha2-256 that stands for the file's content (cel-format(5)), hexadecimal */
 	char path[4096];    /* of the file */
 };
 int cel_index_info(struct cel_store *store, const char *rev, struct cel_index_info *out, struct cel_error *e);

@@ -21,7 +21,8 @@ struct prolly_cursor {
 	struct store_read *read;
 	uint32_t top; /* level of the root */
 	enum place place;
-	uint8_t id[CEL_ID_MAX];
+	uint8_t id[CEL_ID_MAX]; /* given out last */
+	size_t id_size;
 	struct frame *frames; /* by level */
 };
 
@@ -119,7 +120,8 @@ int prolly_cursor_seek_rank(struct prolly_cursor *c, uint64_t rank, struct cel_e
 	return 0;
 }
 
-/* To the first entry of the next leaf: 1, 0 if there is none. */
+/* To the first entry of the next leaf: 1, 0 if there is none. It must come after the last of this leaf: nodes that are
+ * sound one by one can still lead to the same leaves over and over, along more ways than anybody could walk. */
 static int next_leaf(struct prolly_cursor *c, struct cel_error *e)
 {
 	uint32_t level = 1;
@@ -134,6 +136,13 @@ static int next_leaf(struct prolly_cursor *c, struct cel_error *e)
 		int rc = descend(c, level, e);
 		if (rc < 0)
 			return rc;
+	}
+	uint8_t first[CEL_ID_MAX];
+	struct slice key = slice_make(first, node_key(&c->frames[0].node, 0, first));
+	if (slice_compare(slice_make(c->id, c->id_size), key) >= 0) {
+		c->place = IS_BROKEN;
+		return error_set(e, CEL_ECORRUPT, "a leaf begins with '%.*s', which does not come after '%.*s'", (int)key.size,
+				 (const char *)key.data, (int)c->id_size, (const char *)c->id);
 	}
 	return 1;
 }
@@ -151,7 +160,8 @@ int prolly_cursor_next(struct prolly_cursor *c, struct prolly_entry *out, struct
 		if (rc <= 0)
 			return rc;
 	}
-	out->id = slice_make(c->id, node_key(&leaf->node, leaf->i, c->id));
+	c->id_size = node_key(&leaf->node, leaf->i, c->id);
+	out->id = slice_make(c->id, c->id_size);
 	node_leaf_entry(&leaf->node, leaf->i, &out->vector, &out->metadata);
 	leaf->i++;
 	return 1;

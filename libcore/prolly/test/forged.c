@@ -373,6 +373,13 @@ static void test_tower(void **state)
 		;
 	assert_int_equal(rc, CEL_ECORRUPT);
 	prolly_diff_free(d);
+	struct prolly_cursor *c;
+	struct prolly_entry entry;
+	assert_int_equal(prolly_cursor_new(read, &root, &c, NULL), 0);
+	while ((rc = prolly_cursor_next(c, &entry, NULL)) > 0)
+		;
+	assert_int_equal(rc, CEL_ECORRUPT);
+	prolly_cursor_free(c);
 	for (uint32_t i = 0; i < KEYS; i += 3) {
 		struct prolly_update *u;
 		struct prolly_update_stats stats;
