@@ -4,16 +4,28 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OPTIONS_MAX 40
 
+/* A standard stream that was closed by the caller must not become a file of the store, or what is printed goes there.
+ * Its place is taken by a descriptor on which each use fails. */
+static void occupy_standard_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+			_exit(74);
+}
+
 void cli_init(struct cli *cli, const struct cli_command *command, int argc, char **argv)
 {
+	occupy_standard_streams();
 	*cli = (struct cli){.command = command, .n_operands = argc, .operands = argv};
 	optind = 0; /* start anew, and let glibc permute operands behind options */
 	opterr = 0;
@@ -248,7 +260,7 @@ double cli_real(const struct cli *cli, double low, double high)
 int cli_finish(const struct cli *cli, int status)
 {
 	bool has_failed = ferror(stdout) != 0;
-	if (fclose(stdout) != 0 && errno != EBADF)
+	if (fclose(stdout) != 0)
 		has_failed = true;
 	if (has_failed && status == 0) {
 		fprintf(stderr, "%s: standard output: %s\n", cli->command->name,
