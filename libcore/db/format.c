@@ -34,6 +34,16 @@ static int reads_back(enum cel_type type, const char *text, double value, const 
 	       memcmp(bytes, stored, cel_type_size(type)) == 0;
 }
 
+/* Digits and exponent as %g gives them, but whole numbers below 10^9 without an exponent. */
+static int print_digits(char *out, int digits, double value)
+{
+	int length = snprintf(out, CEL_ELEMENT_TEXT_MAX, "%.*g", digits, value);
+	const char *exponent = strchr(out, 'e');
+	if (exponent == NULL || exponent[1] == '-' || atoi(exponent + 2) > 8)
+		return length;
+	return snprintf(out, CEL_ELEMENT_TEXT_MAX, "%.*g", atoi(exponent + 2) + 1, value);
+}
+
 size_t cel_element_format(enum cel_type type, const uint8_t *vector, size_t position, char out[CEL_ELEMENT_TEXT_MAX])
 {
 	double value = cel_element(type, vector, position);
@@ -44,7 +54,7 @@ size_t cel_element_format(enum cel_type type, const uint8_t *vector, size_t posi
 	/* Six digits of a normal float never merge two decimals of up to six, so fewer need not be tried. */
 	bool is_normal = type == CEL_F32 && !(value > -FLT_MIN && value < FLT_MIN);
 	for (int digits = is_normal ? 6 : 1; digits <= 9; digits++) {
-		length = snprintf(out, CEL_ELEMENT_TEXT_MAX, "%.*g", digits, value);
+		length = print_digits(out, digits, value);
 		if (reads_back(type, out, value, stored))
 			break;
 	}

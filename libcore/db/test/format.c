@@ -67,13 +67,28 @@ static void known_texts(void **state)
 	static const struct {
 		float value;
 		const char *text;
-	} CASES[] = {{0.1f, "0.1"}, {1, "1"}, {0, "0"}, {-0.0f, "-0"}, {16777216, "16777216"}, {0.333333343f, "0.33333334"}, {1e-45f, "1e-45"}};
+	} CASES[] = {
+		{0.1f, "0.1"},	  {1, "1"},	  {0, "0"},		{-0.0f, "-0"},	    {16777216, "16777216"},
+		{1e-45f, "1e-45"}, {1e6f, "1000000"}, {-5e8f, "-500000000"}, {1e9f, "1e+09"}, {0.333333343f, "0.33333334"},
+	};
 	for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
 		uint8_t stored[4];
 		char text[CEL_ELEMENT_TEXT_MAX];
 		store_le_f32(stored, CASES[i].value);
 		cel_element_format(CEL_F32, stored, 0, text);
 		assert_string_equal(text, CASES[i].text);
+	}
+}
+
+static void whole_numbers(void **state)
+{
+	(void)state;
+	for (int i = -128; i <= 255; i++) {
+		uint8_t stored = (uint8_t)i;
+		char text[CEL_ELEMENT_TEXT_MAX], wanted[8];
+		snprintf(wanted, sizeof wanted, "%d", i);
+		cel_element_format(i < 128 ? CEL_I8 : CEL_U8, &stored, 0, text);
+		assert_string_equal(text, wanted);
 	}
 }
 
@@ -100,6 +115,7 @@ int main(void)
 		cmocka_unit_test(all_narrow_elements),
 		cmocka_unit_test(random_floats),
 		cmocka_unit_test(known_texts),
+		cmocka_unit_test(whole_numbers),
 		cmocka_unit_test(decimal_comma),
 	};
 	return cmocka_run_group_tests_name("db format", tests, NULL, NULL);
