@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# kill -9 at random moments: see kill_sweep.py. In a file of its own because it takes the longest.
+load helper
+
+sweep() {
+	python3 "$CLI/kill_sweep.py" "$BATS_TEST_TMPDIR/sweep" "$@" 2>&1 | sed 's/^/# /' >&3
+	return "${PIPESTATUS[0]}"
+}
+
+@test "kill -9 at 180 random moments of a build with its index" { sweep 180; }
+
+@test "kill -9 at 30 random moments of a build with a segment, sorted on disk" { sweep 30 --large; }
+
+@test "control: a state that must not be is noticed" {
+	run -1 python3 "$CLI/kill_sweep.py" "$BATS_TEST_TMPDIR/sweep" 3 --control
+	[[ $output == *"none of the states"* ]]
+}

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+# The small verbs: init, create, delete, list, log, show, get, index, fsck, and the names of commits.
+load helper
+
+prepare() {
+	make_store
+}
+
+commits() { cel log "$1" | cut -f 1; }
+
+@test "init: a new or an empty directory, nothing else" {
+	exits 0 cel init new
+	is_one_line "$stderr" "new"
+	mkdir empty
+	exits 0 cel init empty
+	mkdir full
+	: >full/file
+	refuses 73 "full" cel init full
+	refuses 73 "new" cel init new
+	refuses 73 "full/file" cel init full/file
+	exits 73 cel init no/parent || [ "$status" -eq 66 ]
+	[[ $stderr == *no/parent* ]]
+	refuses 64 "one DIR" cel init a b
+	exits 0 cel init
+	[ -d .cel ]
+	refuses 73 ".cel" cel init
+	[ "$(ls full)" = file ]
+}
+
+@test "create: the schema, names that are none, a name that is taken" {
+	local name
+	exits 0 cel create --dim 3 --type bf16 --metric ip --model "a model ü" m
+	exits 0 cel show m
+	[[ $output == *$'records\t0\ndim\t3\ntype\tbf16\nmetric\tip\nmodel\ta model ü\ngeneration\t0\ntime\t1970-01-01T00:00:00Z\nauthor\t\nmessage\t\nindex\tnone'* ]]
+	refuses 73 "'m'" cel create --dim 3 m
+	refuses 64 "--dim" cel create x
+	refuses 64 "one COLLECTION" cel create --dim 2
+	refuses 64 "one COLLECTION" cel create --dim 2 a b
+	for name in A .x -x "a b" ä "a/b" "a~1" "a@b" "" "$(printf 'x%.0s' {1..64})"; do
+		refuses 64 "collection name" cel create --dim 2 -- "$name"
+	done
+	for name in a 0 a.b_c-d "$(printf 'x%.0s' {1..63})"; do
+		exits 0 cel create --dim 2 "$name"
+	done
+	refuses 64 "manhattan" cel create --dim 2 --metric manhattan x
+	refuses 64 "f33" cel create --dim 2 --type f33 x
+	refuses 64 "255" cel create --dim 2 --model "$(printf 'x%.0s' {1..256})" x
+	exits 64 cel create --dim 2 --model $'\xff' x
+}
+
+@test "the genesis commit is a constant of the schema" {
+	cel create -q --dim 3 one
+	cel create -q --dim 3 two
+	cel create -q --dim 4 three
+	[ "$(commit_of one)" = "$(commit_of two)" ]
+	[ "$(commit_of one)" != "$(commit_of three)" ]
+	[ "$(tree_of one)" = "$(tree_of three)" ]
+}
+
+@test "list: by name, TSV and JSON" {
+	exits 0 cel list
+	[ -z "$output" ]
+	cel create -q --dim 3 b
+	cel create -q --dim 2 --type i8 --metric cosine a
+	exits 0 cel list
+	[ "$output" = "a	0	2	i8	cosine	$(commit_of a)
+b	0	3	f32	l2	$(commit_of b)" ]
+	cel list --json | is_json_lines
+	[ "$(cel list --json | python3 -c 'import json, sys
+for line in sys.stdin: r = json.loads(line); print(r["name"], r["records"], r["schema"]["dim"], r["commit"])')" = \
+		"a 0 2 $(commit_of a)
+b 0 3 $(commit_of b)" ]
+	refuses 64 "no operand" cel list a
+}
+
+@test "log and show: parents, generation, time, author, message" {
+	make_collection c
+	rows -n 10 one.jsonl
+	rows -n 20 --seed 2 two.jsonl
+	local start
+	start=$(date +%s)
+	cel-build -q -m "first" c one.jsonl
+	cel-build -q --author Ann -m "second \"quoted\" 	tab" c two.jsonl
+	exits 0 cel log c
+	[ "${#lines[@]}" -eq 3 ]
+	[ "$(cel log c | cut -f 3-)" = $'20\tAnn\tsecond "quoted" \\ttab\n10\ttester\tfirst\n0\t\t' ]
+	cel log --json c | is_json_lines
+	python3 - "$start" "$(cel log --json c)" <<-'END'
+		import json, sys, time, calendar
+		new, old, genesis = map(json.loads, sys.argv[2].splitlines())
+		assert new["parents"] == [old["commit"]] and old["parents"] == [genesis["commit"]] and genesis["parents"] == []
+		assert [r["generation"] for r in (new, old, genesis)] == [2, 1, 0]
+		assert new["message"] == 'second "quoted" \ttab' and new["author"] == "Ann"
+		at = calendar.timegm(time.strptime(new["time"], "%Y-%m-%dT%H:%M:%SZ"))
+		assert int(sys.argv[1]) <= at <= time.time()
+		assert genesis["time"] == "1970-01-01T00:00:00Z"
+	END
+	cel show --json c | python3 -m json.tool >/dev/null
+	cel show --json c | python3 -c '
+import json, sys, os, hashlib
+r = json.load(sys.stdin)
+for key in ("commit", "tree", "records", "schema", "index"): assert key in r, key
+assert r["name"] == "c" and r["records"] == 20 and r["index"]["nodes"] == 20
+assert r["index"]["M"] == 16 and r["index"]["ef_construction"] == 200
+assert os.path.getsize(r["index"]["path"]) == r["index"]["bytes"] and len(r["index"]["digest"]) == 64'
+	cel show --json c~1 | grep -q '"records":10,'
+	run ! grep -q '"name"' <(cel show --json c~1)
+	refuses 64 "one REV" cel show
+	refuses 64 "one REV" cel log a b
+}
+
+@test "revs: ~, CID, prefix, what the collection was in this store" {
+	make_collection c
+	local i
+	for i in 1 2 3; do
+		rows -n $i r.jsonl
+		cel-build -q --no-index c r.jsonl
+	done
+	local -a all
+	mapfile -t all < <(commits c)
+	[ "${#all[@]}" -eq 4 ]
+	for i in 0 1 2 3; do
+		[ "$(commit_of "c~$i")" = "${all[$i]}" ]
+		[ "$(commit_of "${all[$i]}")" = "${all[$i]}" ]
+		[ "$(commit_of "${all[$i]:0:20}")" = "${all[$i]}" ]
+		[ "$(commit_of "c@{$i}")" = "${all[$i]}" ]
+	done
+	refuses 66 "c~4" cel show c~4
+	refuses 66 "nosuch" cel show nosuch
+	exits 66 cel show "${all[0]:0:30}xxxxxxxx" || [ "$status" -eq 64 ]
+	exits 66 cel show "c@{9}"
+	local rev
+	[ "$(commit_of c~)" = "${all[1]}" ]
+	for rev in "" "c~x" "c@" "c@{" "c@{}" "~1" "c~99999999999999999999" "../c" "c d"; do
+		run cel show -- "$rev"
+		[ "$status" -eq 64 ] || [ "$status" -eq 66 ]
+	done
+	cel get c~2 r0
+	exits 1 cel get c~2 r1
+}
+
+@test "delete: the name goes, the commits stay, the name is free" {
+	make_collection c
+	rows -n 10 one.jsonl
+	cel-build -q c one.jsonl
+	local commit tree
+	commit=$(commit_of c)
+	tree=$(tree_of c)
+	exits 0 cel delete c
+	is_one_line "$stderr" "removed" " c"
+	refuses 66 "'c'" cel delete c
+	refuses 66 "c" cel show c
+	[ -z "$(cel list)" ]
+	[ "$(tree_of "$commit")" = "$tree" ]
+	exits 0 cel get "$commit" r1
+	cel create -q --dim 7 c
+	[ "$(show_field c dim)" = 7 ]
+	refuses 64 "one COLLECTION" cel delete
+}
+
+@test "get: the shortest numbers that read back exactly, for every element type" {
+	python3 - >numbers.jsonl <<-'END'
+		import json, random, struct
+		source = random.Random(4)
+		special = [0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x3f800001, 0x3dcccccd, 0x80000000, 0x00000000,
+			   0x5bffffff, 0xdbffffff, 0x4b7fffff, 0x33d6bf95, 0x322bcc77, 0x42f6e979, 0x49742400, 0x4cbebc20]
+		for i in range(40):
+		    bits = special + [((source.getrandbits(32) & 0x807fffff) | source.randrange(1, 0xb8) << 23) for _ in range(48)]
+		    print(json.dumps({"id": "n%d" % i, "vector": [struct.unpack("<f", struct.pack("<I", b))[0] for b in bits]}))
+	END
+	cel create -q --dim 64 c
+	cel-build -q --no-index c numbers.jsonl
+	seq -f 'n%g' 0 39 | cel get c - >out.jsonl
+	python3 - <<-'END'
+		import json, struct
+		bits = lambda x: struct.pack("<f", float(x))
+		for a, b in zip(open("numbers.jsonl"), open("out.jsonl")):
+		    a, b = json.loads(a), json.loads(b, parse_float=str, parse_int=str)
+		    assert a["id"] == b["id"]
+		    for x, text in zip(a["vector"], b["vector"]):
+		        assert bits(x) == bits(text), (x, text)
+		        digits = len(text.lower().split("e")[0].replace("-", "").replace(".", "").strip("0")) or 1
+		        shortest = next(n for n in range(1, 10) if bits("%.*g" % (n, x)) == bits(x))
+		        assert digits <= shortest or abs(x) < 1e9 and "e" not in text, (x, text)
+		        assert ("e" in text) == (not 1e-4 <= abs(x) < 1e9 and x != 0), (x, text)
+	END
+	cel create -q --dim 64 d
+	cel-build -q --no-index d out.jsonl
+	[ "$(tree_of c)" = "$(tree_of d)" ]
+	local type
+	for type in f16 bf16; do
+		python3 -c '
+import json, random
+source = random.Random(5)
+for i in range(20): print(json.dumps({"id": "n%d" % i, "vector": [source.uniform(-1, 1) * 2.0 ** source.randrange(-26, 10) for _ in range(64)]}))' >in.jsonl
+		cel create -q --dim 64 --type $type $type
+		cel-build -q --no-index $type in.jsonl
+		seq -f 'n%g' 0 19 | cel get $type - >out.jsonl
+		run ! cmp -s in.jsonl out.jsonl
+		cel create -q --dim 64 --type $type again$type
+		cel-build -q --no-index again$type out.jsonl
+		[ "$(tree_of $type)" = "$(tree_of again$type)" ]
+	done
+}
+
+@test "get: -0, numbers to elements, nearest even" {
+	cel create -q --dim 4 --type f16 h
+	printf '{"id":"x","vector":[-0.0,2049,2051,1e-8]}\n' | cel-build -q h
+	[ "$(cel get h x)" = '{"id":"x","vector":[-0,2048,2052,0]}' ]
+	cel create -q --dim 4 --type bf16 b
+	printf '{"id":"x","vector":[257,259,-0.0,3.140625]}\n' | cel-build -q b
+	[ "$(cel get b x)" = '{"id":"x","vector":[256,260,-0,3.14]}' ]
+	cel create -q --dim 4 --type i8 i
+	printf '{"id":"x","vector":[-128,127,-0.0,1e2]}\n' | cel-build -q i
+	[ "$(cel get i x)" = '{"id":"x","vector":[-128,127,0,100]}' ]
+}
+
+@test "get: metadata in canonical form" {
+	cel create -q --dim 1 c
+	cat >in.jsonl <<-'END'
+		{"id":"a","vector":[1],"metadata":{ "b": [1, 2.50, -0, 1E+2] , "a":{"\u00fc":null,"d":true}, "":"" }}
+		{"metadata":{"t":"tab\t \u0007 \/ \u2028 \ud83e\uddc0 \"q\" \\"},"vector":[2],"id":"b"}
+		{"id":"c","vector":[3],"metadata":{}}
+		{"id":"d","vector":[4],"metadata":null}
+		{"id":"e","vector":[5]}
+	END
+	cel-build -q c in.jsonl
+	cel get c a b c d e >out
+	cat >wanted <<-END
+		{"id":"a","vector":[1],"metadata":{"":"","a":{"d":true,"ü":null},"b":[1,2.50,-0,1E+2]}}
+		{"id":"b","vector":[2],"metadata":{"t":"tab\\t \\u0007 / $(printf '\u2028') 🧀 \\"q\\" \\\\"}}
+		{"id":"c","vector":[3],"metadata":{}}
+		{"id":"d","vector":[4]}
+		{"id":"e","vector":[5]}
+	END
+	diff out wanted
+	exits 0 cel-build -q --json c out
+	[[ $output == *'"is_committed":false'* ]]
+}
+
+@test "get: several ids, some of them not there" {
+	make_collection c
+	rows -n 10 one.jsonl
+	cel-build -q c one.jsonl
+	exits 1 cel get c r1 nobody r2
+	[ "${#lines[@]}" -eq 2 ]
+	is_one_line "$stderr" "nobody"
+	refuses 1 "none" cel get c none
+	refuses 66 "nothing" cel get nothing r1
+	refuses 64 "REV" cel get c
+	exits 1 cel get c ""
+	exits 1 cel get c - <<<"$(printf 'x%.0s' {1..9999})"
+	cel get c r1 r1 | uniq -c | grep -q '^ *2 '
+}
+
+@test "large metadata and vectors go and come through a pipe unchanged" {
+	cel create -q --dim 3000 c
+	python3 -c '
+import json
+for i in range(5): print(json.dumps({"id": "x%d" % i, "vector": [j / 4 for j in range(i, i + 3000)], "metadata": {"t": "é" * 100000}}))' >in.jsonl
+	cel-build -q c in.jsonl
+	cel get c x0 x1 x2 x3 x4 >out.jsonl
+	cel create -q --dim 3000 d
+	cel-build -q d out.jsonl
+	[ "$(tree_of c)" = "$(tree_of d)" ]
+	cel fsck
+}
+
+@test "index: builds what is missing, keeps what is there" {
+	make_collection c
+	rows -n 100 one.jsonl
+	cel-build -q --no-index c one.jsonl
+	[[ $(cel show --json c) == *'"index":null'* ]]
+	exits 0 cel index c
+	[ -z "$output" ]
+	local file inode
+	file=$(index_file c)
+	inode=$(stat -c %i "$file")
+	exits 0 cel index c
+	[ "$(stat -c %i "$file")" = "$inode" ]
+	cel index --M 5 --ef-construction 300 c
+	[ "$(cel show c | sed -n 's/^index\t//p' | cut -d, -f 1,2)" = "M 5, ef_construction 300" ]
+	refuses 64 "3" cel index --M 3 c
+	refuses 64 "one REV" cel index
+	refuses 66 "nothing" cel index nothing
+	make_collection empty
+	exits 0 cel index empty
+	rm -r store/index
+	exits 0 cel-query -k 1 c one.jsonl
+	exits 0 cel index c
+	exits 0 cel-query -k 1 --ef 10 c one.jsonl
+}
+
+@test "fsck: a line for each, damage is found" {
+	make_collection a
+	make_collection b
+	rows -n 2000 -d 16 one.jsonl
+	cel-build -q --no-index a one.jsonl
+	exits 0 cel fsck
+	[ "$output" = $'a\t2000\nb\t0' ]
+	exits 0 cel fsck a a~1
+	[ "$output" = $'a\t2000\na~1\t0' ]
+	refuses 66 "nothing" cel fsck nothing
+	exits 66 cel fsck nothing a
+	[ "$output" = $'a\t2000' ]
+}
+
+@test "fsck: a changed byte of data.mdb is found, or changes nothing" {
+	make_collection a
+	rows -n 2000 -d 16 --metadata one.jsonl
+	cel-build -q --no-index a one.jsonl
+	cp store/data.mdb good.mdb
+	cat >damage.py <<-'END'
+		import random, sys
+		data = bytearray(open("good.mdb", "rb").read())
+		source = random.Random(int(sys.argv[1]))
+		# inside a leaf: near an id of a record
+		at = [i for i in range(len(data) - 3) if data[i:i + 3] == b"\x58\x40\x00" or data[i:i + 2] == b"\x58\x40"]
+		where = source.choice(at) + source.randrange(2, 60)
+		data[where] ^= 1 << source.randrange(8)
+		open("store/data.mdb", "wb").write(data)
+	END
+	local seed found=0
+	for seed in 1 2 3 4 5 6; do
+		python3 damage.py $seed
+		run --separate-stderr cel fsck a
+		if [ "$status" -ne 0 ]; then
+			found=$((found + 1))
+			[ "$status" -eq 74 ]
+			is_one_line "$stderr" "cel fsck: a:"
+		fi
+	done
+	[ "$found" -ge 5 ]
+}
+
+@test "a damaged or missing segment is found" {
+	cel create -q --dim 600 c
+	rows -n 2500 -d 600 big.npy
+	cel-build -q --no-index --id-prefix x c big.npy
+	local segment
+	segment=$(find store/segments -type f -size +4M | head -n 1)
+	[ -n "$segment" ]
+	exits 0 cel fsck c
+	printf 'X' | dd of="$segment" bs=1 seek=3000000 conv=notrunc status=none
+	exits 74 cel fsck c
+	is_one_line "$stderr" "cel fsck: c"
+	truncate -s 1000000 "$segment"
+	exits 74 cel fsck c
+	rm "$segment"
+	exits 74 cel fsck c
+	is_one_line "$stderr" "cel fsck: c"
+}
+
+@test "what is no store" {
+	mkdir plain
+	: >plain/file
+	refuses 66 "plain" cel list --store plain
+	refuses 66 "plain/file" cel list --store plain/file
+	mkdir half
+	: >half/data.mdb
+	exits 74 cel list --store half
+	head -c 100000 /dev/urandom >half/data.mdb
+	exits 74 cel list --store half || [ "$status" -eq 78 ]
+}
