@@ -16,6 +16,17 @@
 #define RAW_IN_MEMORY (4u << 20)
 #define NODES_IN_MEMORY (16u << 20)
 
+/* A writer that was killed when its last page was written, but before it told the readers, has made a commit that no
+ * reader sees until the next write transaction. Who writes must see it from the start. */
+static int uncover_last_commit(struct env *env, struct cel_error *e)
+{
+	MDB_txn *txn;
+	int rc = env_write_begin(env, &txn, e);
+	if (rc == 0)
+		env_end(env, txn);
+	return rc;
+}
+
 int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_batch **out, struct cel_error *e)
 {
 	if (s->is_read_only)
@@ -30,6 +41,12 @@ int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_ba
 		return rc;
 	}
 	env_grow_early(&s->env);
+	rc = uncover_last_commit(&s->env, e);
+	if (rc < 0) {
+		writer_lock_release(b->lock_fd);
+		mem_free(b);
+		return rc;
+	}
 	*out = b;
 	return 0;
 }

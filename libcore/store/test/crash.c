@@ -6,12 +6,15 @@
  *
  * A generation's node lists the number and the previous node's CID, so the whole chain is checked from the ref. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "bytes.h"
 #include "helper.h"
+#include "store_impl.h"
 
 #define NODE_SIZE (8 + CID_SIZE)
 #define LARGE_EVERY 5u
@@ -227,6 +230,87 @@ static void the_check_sees_a_gap(void **state)
 	assert_int_equal(check_store(1, 1, 1), 2);
 }
 
+/* Where lock.mdb (LMDB 0.9) keeps the number of the last transaction that readers may see. */
+#define LAST_TXNID_OFFSET 48
+
+static uint64_t last_txnid(struct store *s)
+{
+	MDB_envinfo info;
+	mdb_env_info(s->env.mdb, &info);
+	return info.me_last_txnid;
+}
+
+/* A process that, told to, takes LMDB's write lock and says so. */
+static pid_t start_holder(int *commands, int *answers)
+{
+	int down[2], up[2];
+	assert_int_equal(pipe(down) | pipe(up), 0);
+	*commands = down[1];
+	*answers = up[0];
+	pid_t child = fork();
+	if (child != 0) {
+		close(down[0]);
+		close(up[1]);
+		return child;
+	}
+	struct store *s;
+	MDB_txn *txn;
+	char c;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (store_open(path, NULL, &s, NULL) == 0 && read(down[0], &c, 1) == 1 &&
+	    env_write_begin(&s->env, &txn, NULL) == 0 && write(up[1], "y", 1) == 1)
+		pause();
+	_exit(1);
+}
+
+/* Makes the last commit look as if its writer, the holder, had been killed just before it told the readers. False if
+ * lock.mdb is not as we know it. The descriptor stays open: closing it would take LMDB's locks of this process along. */
+static bool hide_last_commit(struct store *s, pid_t holder, int commands, int answers, int *lock_file)
+{
+	char name[320], answer;
+	uint64_t last = last_txnid(s), before = last - 1, found = 0;
+	snprintf(name, sizeof name, "%s/lock.mdb", path);
+	*lock_file = open(name, O_RDWR | O_CLOEXEC);
+	assert_int_equal(write(commands, "h", 1), 1);
+	assert_int_equal(read(answers, &answer, 1), 1);
+	bool is_known = pread(*lock_file, &found, sizeof found, LAST_TXNID_OFFSET) == sizeof found && found == last;
+	if (is_known)
+		assert_int_equal(pwrite(*lock_file, &before, sizeof before, LAST_TXNID_OFFSET), sizeof before);
+	kill(holder, SIGKILL);
+	assert_int_equal(waitpid(holder, NULL, 0), holder);
+	return is_known;
+}
+
+static void a_commit_that_readers_were_not_told_of(void **state)
+{
+	(void)state;
+	struct store *s;
+	struct store_batch *b;
+	struct cid head;
+	uint64_t made, generation;
+	int commands, answers, lock_file;
+	pid_t holder = start_holder(&commands, &answers);
+	assert_ok(store_open(path, NULL, &s, &e));
+	assert_ok(commit_next(s, 5, &made, &e));
+	assert_ok(commit_next(s, 5, &made, &e));
+	if (hide_last_commit(s, holder, commands, answers, &lock_file)) {
+		assert_ok(read_head(s, &generation, &head, &e));
+		assert_int_equal(generation, 1); /* it is hidden */
+		assert_ok(store_batch_begin(s, 5, &b, &e));
+		assert_ok(read_head(s, &generation, &head, &e));
+		assert_int_equal(generation, 2);
+		store_batch_free(b);
+		assert_ok(commit_next(s, 5, &made, &e));
+		assert_int_equal(made, 3);
+	} else {
+		printf("# this LMDB keeps its numbers elsewhere\n");
+	}
+	store_free(s);
+	close(lock_file);
+	close(commands);
+	close(answers);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -246,6 +330,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(killed_writers, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_commit_that_readers_were_not_told_of, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_check_sees_a_gap, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("crash", tests, NULL, NULL);
