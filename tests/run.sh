@@ -6,6 +6,7 @@
 #     tests/run.sh [STAGE...]     without arguments all stages, in this order:
 #
 #     scripts   shellcheck
+#     quickstart  examples/quickstart.sh, and whether its answers are what they should be
 #     gcc       gcc, shared and static library, warnings are errors: make check, interop
 #     distcheck make distcheck: the tarball builds, checks, installs and uninstalls
 #     clang     clang, warnings are errors: make check; the fuzzers are built and run for some seconds each
@@ -28,7 +29,7 @@ exec </dev/null
 
 passed=0
 failed=0
-ALL=(scripts gcc distcheck clang asan tsan neon)
+ALL=(scripts quickstart gcc distcheck clang asan tsan neon)
 
 # count_tap FILE...: adds the results of TAP output.
 count_tap() {
@@ -71,6 +72,14 @@ stage_scripts() {
 		if shellcheck -x -e SC2317 "$script"; then echo "ok $n - $script"; else echo "not ok $n - $script" && status=1; fi
 	done
 	return $status
+}
+
+stage_quickstart() {
+	local output
+	output=$(examples/quickstart.sh) || return
+	echo "$output"
+	grep -qE '^king +prince ' <<<"$output" && grep -q "^king$(printf '\t')1$(printf '\t')prince" <<<"$output" &&
+		echo "ok 1 - examples/quickstart.sh"
 }
 
 stage_gcc() {
