@@ -5,14 +5,14 @@
 #
 #     tests/run.sh [STAGE...]     without arguments all stages, in this order:
 #
-#     scripts   shellcheck
+#     scripts     shellcheck
 #     quickstart  examples/quickstart.sh, and whether its answers are what they should be
-#     gcc       gcc, shared and static library, warnings are errors: make check, interop
-#     distcheck make distcheck: the tarball builds, checks, installs and uninstalls
-#     clang     clang, warnings are errors: make check; the fuzzers are built and run for some seconds each
-#     asan      AddressSanitizer and UndefinedBehaviorSanitizer: make check
-#     tsan      ThreadSanitizer: the tests of building and searching
-#     neon      AArch64 cross-compiled, run under qemu
+#     gcc         gcc, shared and static library, warnings are errors: make check, interop
+#     distcheck   make distcheck: the tarball builds, checks, installs and uninstalls
+#     clang       clang, warnings are errors: make check; the fuzzers are built and run for some seconds each
+#     asan        AddressSanitizer and UndefinedBehaviorSanitizer: make check
+#     tsan        ThreadSanitizer: the tests of building and searching
+#     neon        AArch64 cross-compiled, run under qemu
 #
 # Logs of the stages are kept in build/logs. CEL_TEST_SEED and CEL_TEST_SCALE reach the tests.
 set -u
