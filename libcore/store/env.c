@@ -26,6 +26,7 @@
 #include "bytes.h"
 #include "error.h"
 #include "fault.h"
+#include "lock.h"
 
 #define LOCK_FILE_SIZE 65536 /* room for about a thousand readers */
 #define N_DATABASES 8
@@ -234,7 +235,12 @@ static int open_mdb_and_tables(struct env *env, struct cel_error *e)
 		return rc;
 	}
 	env->is_lockless = rc < 0;
+	int opening = -1;
+	rc = env->is_lockless ? 0 : opening_lock_acquire(env->path, &opening, e);
+	if (rc < 0)
+		return rc;
 	rc = open_halving(env->path, flags | (env->is_lockless ? MDB_NOLOCK : 0), &env->mdb);
+	opening_lock_release(opening);
 	if (rc != 0) {
 		env->mdb = NULL;
 		return named_error(env->path, rc, "opening data.mdb", e);

@@ -2,17 +2,21 @@
 /* LMDB has a writer lock of its own, but it waits for ever and only for the length of a transaction. This one stands in
  * front of it for a whole batch: an open file description lock on DIR/lock, which also keeps two threads of one process
  * apart (each batch opens the file anew) and which the kernel drops with its holder. A timed wait polls, as there is no
- * timed form of F_OFD_SETLKW: after 1 ms at first, then every 20 ms. */
+ * timed form of F_OFD_SETLKW: after 1 ms at first, then every 20 ms. The opening lock is a flock(2) on data.mdb, for which
+ * it is enough that the file can be read, and which LMDB does not use. */
 #include "lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "fault.h"
+
+#define OPENING_WAIT 30 /* seconds */
 
 static double now_seconds(void)
 {
@@ -34,14 +38,22 @@ static int try_lock(int fd, int command)
 	return errno == EACCES ? EAGAIN : errno;
 }
 
-static int lock_within(int fd, double wait_seconds)
+static int try_writer_lock(int fd)
 {
-	if (wait_seconds < 0)
-		return try_lock(fd, F_OFD_SETLKW);
+	return try_lock(fd, F_OFD_SETLK);
+}
+
+static int try_opening_lock(int fd)
+{
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno == EWOULDBLOCK || errno == EINTR ? EAGAIN : errno;
+}
+
+static int lock_within(int fd, double wait_seconds, int (*try)(int fd))
+{
 	double deadline = now_seconds() + wait_seconds;
 	struct timespec pause = {.tv_nsec = 1000000};
 	for (;;) {
-		int rc = try_lock(fd, F_OFD_SETLK);
+		int rc = try(fd);
 		double left = deadline - now_seconds();
 		if (rc != EAGAIN || left <= 0)
 			return rc;
@@ -59,7 +71,7 @@ int writer_lock_acquire(const char *store_path, double wait_seconds, int *fd, st
 	*fd = io_open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (*fd < 0)
 		return error_set_errno(e, CEL_EIO, errno, "%s", name);
-	int rc = lock_within(*fd, wait_seconds);
+	int rc = wait_seconds < 0 ? try_lock(*fd, F_OFD_SETLKW) : lock_within(*fd, wait_seconds, try_writer_lock);
 	if (rc == 0)
 		return 0;
 	close(*fd);
@@ -70,6 +82,29 @@ int writer_lock_acquire(const char *store_path, double wait_seconds, int *fd, st
 }
 
 void writer_lock_release(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+int opening_lock_acquire(const char *store_path, int *fd, struct cel_error *e)
+{
+	char name[4096];
+	snprintf(name, sizeof name, "%s/data.mdb", store_path);
+	*fd = io_open(name, O_RDONLY | O_CLOEXEC, 0);
+	if (*fd < 0)
+		return error_set_errno(e, CEL_EIO, errno, "%s", name);
+	int rc = lock_within(*fd, OPENING_WAIT, try_opening_lock);
+	if (rc == 0)
+		return 0;
+	close(*fd);
+	*fd = -1;
+	if (rc == EAGAIN)
+		return error_set(e, CEL_EBUSY, "another process has been opening %s for %d s", store_path, OPENING_WAIT);
+	return error_set_errno(e, CEL_EIO, rc, "locking %s", name);
+}
+
+void opening_lock_release(int fd)
 {
 	if (fd >= 0)
 		close(fd);

@@ -14,6 +14,7 @@
 
 #include "bytes.h"
 #include "helper.h"
+#include "lock.h"
 #include "store_impl.h"
 
 #define NODE_SIZE (8 + CID_SIZE)
@@ -311,6 +312,71 @@ static void a_commit_that_readers_were_not_told_of(void **state)
 	close(answers);
 }
 
+/* A process that is opening the store: it holds LMDB's lock of the first opener and has cleared the number of the last
+ * transaction, as LMDB does in between. Tells by answers, then waits to be killed. */
+static pid_t start_opener(bool has_our_lock, int answers)
+{
+	pid_t child = fork();
+	if (child != 0)
+		return child;
+	char name[320];
+	int opening;
+	uint64_t none = 0;
+	struct flock first = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+	snprintf(name, sizeof name, "%s/lock.mdb", path);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (has_our_lock && opening_lock_acquire(path, &opening, NULL) < 0)
+		_exit(1);
+	int fd = open(name, O_RDWR | O_CLOEXEC);
+	if (fcntl(fd, F_SETLK, &first) == 0 &&
+	    pwrite(fd, &none, sizeof none, LAST_TXNID_OFFSET) == (ssize_t)sizeof none && write(answers, "y", 1) == 1)
+		pause();
+	_exit(1);
+}
+
+/* What a process sees that opens the store while another is killed at that. */
+static uint64_t generation_seen_behind_a_killed_opener(bool has_our_lock)
+{
+	int answers[2], status;
+	char answer;
+	assert_int_equal(pipe(answers), 0);
+	pid_t opener = start_opener(has_our_lock, answers[1]);
+	assert_int_equal(read(answers[0], &answer, 1), 1);
+	pid_t reader = fork();
+	if (reader == 0) {
+		struct store *s;
+		struct cid head;
+		uint64_t generation;
+		if (store_open(path, NULL, &s, NULL) < 0 || read_head(s, &generation, &head, NULL) < 0)
+			_exit(99);
+		_exit((int)generation);
+	}
+	nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL); /* it waits by now */
+	kill(opener, SIGKILL);
+	assert_int_equal(waitpid(opener, NULL, 0), opener);
+	assert_int_equal(waitpid(reader, &status, 0), reader);
+	close(answers[0]);
+	close(answers[1]);
+	assert_true(WIFEXITED(status));
+	return (uint64_t)WEXITSTATUS(status);
+}
+
+static void an_opener_is_killed(void **state)
+{
+	(void)state;
+	struct store *s;
+	uint64_t made;
+	assert_ok(store_open(path, NULL, &s, &e));
+	do
+		assert_ok(commit_next(s, 5, &made, &e));
+	while (last_txnid(s) % 2 == 0 || made < 2); /* number 0 leads to the page of the even ones, so to the state before */
+	store_free(s);
+	assert_int_equal(generation_seen_behind_a_killed_opener(true), made);
+	uint64_t seen = generation_seen_behind_a_killed_opener(false);
+	printf("# without the opening lock generation %llu of %llu is seen\n", (unsigned long long)seen,
+	       (unsigned long long)made);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -331,6 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(killed_writers, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_commit_that_readers_were_not_told_of, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_opener_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_check_sees_a_gap, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("crash", tests, NULL, NULL);
