@@ -118,7 +118,10 @@ class Sweep:
             a = self.other(a)
             n_new += 1
         else:
-            sys.exit("the collection is in none of the states that it may be in: %s" % shown)
+            names = {tree: name for name, tree in self.trees.items()}
+            sys.exit("the collection is in none of the states that it may be in: it is in %s, the last round left %s, the "
+                     "first writer %s, the second made %d commits: %s"
+                     % (names.get(shown["tree"]), self.state, "had finished" if has_finished else "was killed", n_new, shown))
         # Aim so that about a third of the builds get through, however busy the machine is.
         self.seconds *= 0.85 if has_finished else 1.08
         self.n_commits += n_new
