@@ -168,23 +168,33 @@ static int run(struct query_tool *tool, struct cel_store *store)
 	return tool->n_answers > 0 ? 0 : 1;
 }
 
+/* 0, or EXIT_USAGE having said why. */
+static int check_usage(const struct query_tool *tool)
+{
+	const struct cli *cli = &tool->cli;
+	if (cli->n_operands < 1)
+		return cli_usage(cli, "which collection, or other rev?");
+	if (tool->source.ids != NULL && cli->n_operands > 2)
+		return cli_usage(cli, "--ids goes with one FILE");
+	if (tool->options.is_exact && tool->options.ef != 0)
+		return cli_usage(cli, "--exact and --ef exclude each other");
+	if (cli->n_operands == 1 && tool->n_ids == 0 && isatty(STDIN_FILENO))
+		return cli_usage(cli, "no FILE, and standard input is a terminal");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct query_tool tool = {.ids = calloc((size_t)argc, sizeof(char *))};
+	static struct query_tool tool; /* static: what it points to is in use when an option ends the program */
+	tool.ids = calloc((size_t)argc, sizeof(char *));
 	cli_init(&tool.cli, &COMMAND, argc, argv);
 	if (tool.ids == NULL)
 		return 69;
 	parse_options(&tool);
-	if (tool.cli.n_operands < 1)
-		return cli_usage(&tool.cli, "which collection, or other rev?");
-	if (tool.source.ids != NULL && tool.cli.n_operands > 2)
-		return cli_usage(&tool.cli, "--ids goes with one FILE");
-	if (tool.options.is_exact && tool.options.ef != 0)
-		return cli_usage(&tool.cli, "--exact and --ef exclude each other");
-	if (tool.cli.n_operands == 1 && tool.n_ids == 0 && isatty(STDIN_FILENO))
-		return cli_usage(&tool.cli, "no FILE, and standard input is a terminal");
+	int status = check_usage(&tool);
 	struct cel_store *store;
-	int status = cli_open_store(&tool.cli, true, &store);
+	if (status == 0)
+		status = cli_open_store(&tool.cli, true, &store);
 	if (status == 0) {
 		status = run(&tool, store);
 		cel_store_free(store);
