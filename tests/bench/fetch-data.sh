@@ -15,6 +15,8 @@ mkdir -p "$data"
 data=$(cd "$data" && pwd)
 export npm_config_cache="$data/npm-cache" npm_config_update_notifier=false PIP_CACHE_DIR="$data/pip-cache"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
+authorities=/etc/ssl/certs/ca-certificates.crt # node trusts its own list alone
+[ ! -r $authorities ] || export NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-$authorities}"
 
 for tool in python3:python3 npm:npm apt-get:apt dpkg-deb:dpkg; do
 	command -v "${tool%:*}" >/dev/null || {

@@ -18,7 +18,10 @@ done
 mkdir -p "$build"
 cp "$here/package.json" "$here"/*.mjs "$build/"
 cd "$build"
-npm install --silent --no-audit --no-fund >npm.log 2>&1 || {
+# node trusts its own list of authorities alone; the machine's may know its mirror.
+authorities=/etc/ssl/certs/ca-certificates.crt
+[ ! -r $authorities ] || export NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-$authorities}"
+npm install --no-audit --no-fund >npm.log 2>&1 || {
 	sed 's/^/# /' npm.log
 	echo "Bail out! npm install failed"
 	exit 1
