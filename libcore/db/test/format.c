@@ -85,7 +85,7 @@ static void whole_numbers(void **state)
 	(void)state;
 	for (int i = -128; i <= 255; i++) {
 		uint8_t stored = (uint8_t)i;
-		char text[CEL_ELEMENT_TEXT_MAX], wanted[8];
+		char text[CEL_ELEMENT_TEXT_MAX], wanted[16];
 		snprintf(wanted, sizeof wanted, "%d", i);
 		cel_element_format(i < 128 ? CEL_I8 : CEL_U8, &stored, 0, text);
 		assert_string_equal(text, wanted);
