@@ -13,15 +13,12 @@
 #include <time.h>
 
 #include "bytes.h"
-#include "helper.h"
+#include "fixture.h"
 #include "lock.h"
 #include "store_impl.h"
 
 #define NODE_SIZE (8 + CID_SIZE)
 #define LARGE_EVERY 5u
-
-static char directory[256], path[300];
-static struct cel_error e;
 
 static uint64_t n_blocks(uint64_t generation)
 {
@@ -375,21 +372,6 @@ static void an_opener_is_killed(void **state)
 	uint64_t seen = generation_seen_behind_a_killed_opener(false);
 	printf("# without the opening lock generation %llu of %llu is seen\n", (unsigned long long)seen,
 	       (unsigned long long)made);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	make_directory(directory);
-	snprintf(path, sizeof path, "%s/s", directory);
-	return store_init(path, &e);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	remove_tree(directory);
-	return 0;
 }
 
 int main(void)

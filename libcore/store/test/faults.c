@@ -13,10 +13,7 @@
 
 #include "alloc.h"
 #include "fault.h"
-#include "helper.h"
-
-static char directory[256], path[300];
-static struct cel_error e;
+#include "fixture.h"
 
 /* ---- LMDB's system calls */
 
@@ -144,21 +141,6 @@ static int assert_old_or_new(struct store *s, const struct shape *shape, int gen
 	assert_true(is_new || cid_equal(&now, old));
 	assert_whole(s, shape, is_new ? generation : generation - 1);
 	return is_new;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	make_directory(directory);
-	snprintf(path, sizeof path, "%s/s", directory);
-	return store_init(path, &e);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	remove_tree(directory);
-	return 0;
 }
 
 static struct store *open_store(void)

@@ -5,30 +5,12 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "helper.h"
+#include "fixture.h"
 #include "lease.h"
 #include "store_impl.h"
 
 #define NODES 12000u /* of 4,000 bytes: 48 MB, two transactions */
 #define NODE_SIZE 4000u
-
-static char directory[256], path[300];
-static struct cel_error e;
-
-static int setup(void **state)
-{
-	(void)state;
-	make_directory(directory);
-	snprintf(path, sizeof path, "%s/s", directory);
-	return store_init(path, &e);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	remove_tree(directory);
-	return 0;
-}
 
 static struct store *open_store(void)
 {

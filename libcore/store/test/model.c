@@ -4,14 +4,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "helper.h"
+#include "fixture.h"
 
 #define N_NUMBERS 4000
 #define N_REFS 5
 #define LOG_MAX 4000
-
-static char directory[256], path[300];
-static struct cel_error e;
 
 struct model_ref {
 	bool is_set;
@@ -223,21 +220,6 @@ static void readers_beside_a_writer(void **state)
 	unsetenv("CEL_MAP_SIZE");
 	printf("# %llu blocks read meanwhile\n", (unsigned long long)atomic_load(&n_checked));
 	store_free(s);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	make_directory(directory);
-	snprintf(path, sizeof path, "%s/s", directory);
-	return store_init(path, &e);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	remove_tree(directory);
-	return 0;
 }
 
 int main(void)

@@ -9,27 +9,8 @@
 #include <time.h>
 
 #include "env.h"
-#include "helper.h"
+#include "fixture.h"
 #include "store_impl.h"
-
-static char directory[256], path[300];
-static struct cel_error e;
-
-static int setup(void **state)
-{
-	(void)state;
-	make_directory(directory);
-	snprintf(path, sizeof path, "%s/s", directory);
-	return store_init(path, &e);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	unsetenv("CEL_MAP_SIZE");
-	remove_tree(directory);
-	return 0;
-}
 
 static struct store *open_store(bool is_read_only)
 {
