@@ -56,9 +56,10 @@ SIMD_INLINE float dot_result(float sum)
 /* ---- one to many
  *
  * The rows are anywhere, so each is asked for some rows before its turn: the first at once, the others while earlier ones
- * are computed, one prefetch a cache line read, since a burst of them would hold up the loads behind it. Measured on rows of
- * 100 to 3136 bytes spread over 1 to 256 MiB: 8 rows ahead beat 4 and 2, all lines of a row beat its first ones, and
- * prefetching within the loop beat bursts by 5 to 20 %. Rows so large that 8 of them fill the level 1 cache: 4. */
+ * are computed, one prefetch a cache line read, since a burst of them would hold up the loads behind it. On a busy
+ * machine, rows of 100 to 784 bytes at random in 256 MiB came out best with 8 rows ahead and all lines of a row; the
+ * distance is to be measured again on a quiet one (make bench-simd). Rows so large that 8 of them fill the level 1
+ * cache: 4. */
 SIMD_INLINE size_t many_ahead(size_t row_bytes)
 {
 	return row_bytes <= 4096 ? 8 : 4;

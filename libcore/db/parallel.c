@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plain threads, made and joined in one call: what runs on them takes milliseconds at least, making one takes about
- * twenty microseconds, so there is no pool to keep. */
+/* Plain threads, made and joined in one call. What runs on them is a whole block of queries, so making them anew for each
+ * block is little beside it, and there is no pool to keep. */
 #include "parallel.h"
 
 #include <pthread.h>

@@ -8,7 +8,6 @@
  * LMDB in key order, which keeps random keys cheap. Dropping a batch leaves nothing behind. */
 #include "batch_impl.h"
 
-
 #include "alloc.h"
 #include "error.h"
 #include "lock.h"
