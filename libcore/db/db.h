@@ -33,6 +33,12 @@ int db_rev_resolve(struct store_read *read, const char *rev, struct db_rev *out,
 int db_head_cid(struct store_read *read, const char *name, char ref[DB_REF_MAX], struct cid *out, struct cel_error *e);
 int db_head_load(struct store_read *read, const char *name, struct db_rev *out, struct cel_error *e);
 
+/* A commit may be here without its tree: it was forgotten, or never fetched. has: 1, 0 or an error; need: CEL_EUNAVAILABLE
+ * without it. */
+int db_rev_has_tree(struct store_read *read, const struct db_rev *rev, struct cel_error *e);
+int db_rev_need_tree(struct store_read *read, const struct db_rev *rev, struct cel_error *e);
+int db_rev_resolve_tree(struct store_read *read, const char *rev, struct db_rev *out, struct cel_error *e); /* and need */
+
 /* A caller-owned copy. */
 int db_revision_new(struct store_read *read, const char *name, const struct db_rev *rev, struct cel_revision **out,
 		    struct cel_error *e);

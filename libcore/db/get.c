@@ -66,7 +66,7 @@ int cel_record_get(struct cel_store *store, const char *rev, const void *id, siz
 	struct db_rev found;
 	struct prolly_entry entry;
 	struct slice vector, metadata;
-	rc = db_rev_resolve(read, rev, &found, e);
+	rc = db_rev_resolve_tree(read, rev, &found, e);
 	if (rc == 0)
 		rc = find_record(read, &found, key, &entry, &vector, e);
 	if (rc == 0)

@@ -155,7 +155,7 @@ int cel_index_build(struct cel_store *store, const char *rev, const struct cel_i
 	struct db_rev found;
 	struct buf path BUF_CLEANUP = {0};
 	char name[DB_INDEX_NAME_MAX];
-	rc = db_rev_resolve(read, rev, &found, e);
+	rc = db_rev_resolve_tree(read, rev, &found, e);
 	if (rc == 0) {
 		db_index_name(&found, params.M, params.ef_construction, name);
 		rc = buf_printf(&path, e, "%s/%s", store_index_path(store->store), name);

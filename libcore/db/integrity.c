@@ -41,7 +41,7 @@ int cel_check(struct cel_store *store, const char *rev, uint64_t *records, struc
 	if (rc < 0)
 		return rc;
 	struct db_rev found;
-	rc = db_rev_resolve(read, rev, &found, e);
+	rc = db_rev_resolve_tree(read, rev, &found, e);
 	struct check check = {.read = read, .schema = &found.schema};
 	if (rc == 0)
 		rc = prolly_check(read, &found.commit.tree, check_record, &check, e);

@@ -79,7 +79,7 @@ static int load_rev(struct cel_query *q, const char *rev, struct cel_error *e)
 	int rc = store_read_begin(q->store->store, &read, e);
 	if (rc < 0)
 		return rc;
-	rc = db_rev_resolve(read, rev, &q->rev, e);
+	rc = db_rev_resolve_tree(read, rev, &q->rev, e);
 	q->rev.commit.author = q->rev.commit.message = slice_make(NULL, 0);
 	store_read_end(read);
 	return rc;

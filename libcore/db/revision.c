@@ -5,6 +5,8 @@
 #include "alloc.h"
 #include "db.h"
 #include "error.h"
+#include "forgotten.h"
+#include "history.h"
 #include "record.h"
 #include "rev.h"
 #include "tree.h"
@@ -50,6 +52,30 @@ int db_head_load(struct store_read *read, const char *name, struct db_rev *out, 
 	return rc < 0 ? rc : db_rev_load(read, &cid, out, e);
 }
 
+int db_rev_has_tree(struct store_read *read, const struct db_rev *rev, struct cel_error *e)
+{
+	int rc = forgotten_has(read, &rev->cid, e);
+	if (rc == 0)
+		return store_read_has(read, &rev->commit.tree, e);
+	return rc < 0 ? rc : 0;
+}
+
+int db_rev_need_tree(struct store_read *read, const struct db_rev *rev, struct cel_error *e)
+{
+	int rc = db_rev_has_tree(read, rev, e);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	char text[CEL_CID_TEXT_SIZE];
+	cid_format(&rev->cid, text);
+	return error_set(e, CEL_EUNAVAILABLE, "the tree of commit %s is not in this store (forgotten, or never fetched)", text);
+}
+
+int db_rev_resolve_tree(struct store_read *read, const char *rev, struct db_rev *out, struct cel_error *e)
+{
+	int rc = db_rev_resolve(read, rev, out, e);
+	return rc < 0 ? rc : db_rev_need_tree(read, out, e);
+}
+
 /* One allocation: the struct, then author and message with their NULs. */
 int db_revision_new(struct store_read *read, const char *name, const struct db_rev *rev, struct cel_revision **out,
 		    struct cel_error *e)
@@ -59,7 +85,10 @@ int db_revision_new(struct store_read *read, const char *name, const struct db_r
 	struct cel_revision *r = mem_calloc(1, size);
 	if (r == NULL)
 		return error_nomem(e, size);
-	int rc = prolly_count(read, &commit->tree, &r->records, e);
+	int rc = db_rev_has_tree(read, rev, e);
+	r->has_tree = rc > 0;
+	if (rc > 0)
+		rc = prolly_count(read, &commit->tree, &r->records, e);
 	if (rc < 0) {
 		mem_free(r);
 		return rc;
@@ -109,16 +138,12 @@ void cel_revision_free(struct cel_revision *revision)
 	mem_free(revision);
 }
 
-/* A list over one snapshot. Collections walk the refs; history keeps the commits still to be shown, and always shows
- * the one of the highest (generation, CID) next, so that a commit comes after all its descendants. */
+/* A list over one snapshot: of refs, or of the commits that a walk gives. */
 struct cel_list {
 	struct store_read *read;
 	struct cel_revision *current;
-	bool is_history;
+	struct history *history; /* NULL: of refs */
 	char position[STORE_REF_MAX];
-	struct cid *pending;
-	uint64_t *generations;
-	size_t n_pending, capacity;
 };
 
 void cel_list_free(struct cel_list *list)
@@ -126,19 +151,17 @@ void cel_list_free(struct cel_list *list)
 	if (list == NULL)
 		return;
 	cel_revision_free(list->current);
+	history_free(list->history);
 	if (list->read != NULL)
 		store_read_end(list->read);
-	mem_free(list->pending);
-	mem_free(list->generations);
 	mem_free(list);
 }
 
-static int list_new(struct cel_store *store, bool is_history, struct cel_list **out, struct cel_error *e)
+static int list_new(struct cel_store *store, struct cel_list **out, struct cel_error *e)
 {
 	struct cel_list *list = mem_calloc(1, sizeof *list);
 	if (list == NULL)
 		return error_nomem(e, sizeof *list);
-	list->is_history = is_history;
 	int rc = store_read_begin(store->store, &list->read, e);
 	if (rc < 0) {
 		list->read = NULL;
@@ -149,63 +172,25 @@ static int list_new(struct cel_store *store, bool is_history, struct cel_list **
 	return 0;
 }
 
-static int pending_push(struct cel_list *list, const struct cid *cid, struct cel_error *e)
-{
-	for (size_t i = 0; i < list->n_pending; i++)
-		if (cid_equal(&list->pending[i], cid))
-			return 0;
-	struct commit commit;
-	int rc = commit_read(list->read, cid, &commit, e);
-	if (rc < 0)
-		return rc;
-	if (list->n_pending == list->capacity) {
-		size_t capacity = list->capacity * 2 + 8;
-		struct cid *pending = mem_realloc(list->pending, capacity, sizeof *pending);
-		if (pending == NULL)
-			return error_nomem(e, capacity * sizeof *pending);
-		list->pending = pending;
-		uint64_t *generations = mem_realloc(list->generations, capacity, sizeof *generations);
-		if (generations == NULL)
-			return error_nomem(e, capacity * sizeof *generations);
-		list->generations = generations;
-		list->capacity = capacity;
-	}
-	list->pending[list->n_pending] = *cid;
-	list->generations[list->n_pending++] = commit.generation;
-	return 0;
-}
-
-static struct cid pending_pop(struct cel_list *list)
-{
-	size_t best = 0;
-	for (size_t i = 1; i < list->n_pending; i++)
-		if (list->generations[i] > list->generations[best] ||
-		    (list->generations[i] == list->generations[best] &&
-		     cid_compare(&list->pending[i], &list->pending[best]) > 0))
-			best = i;
-	struct cid cid = list->pending[best];
-	list->pending[best] = list->pending[--list->n_pending];
-	list->generations[best] = list->generations[list->n_pending];
-	return cid;
-}
-
 int cel_collection_list(struct cel_store *store, struct cel_list **out, struct cel_error *e)
 {
 	*out = NULL;
-	return list_new(store, false, out, e);
+	return list_new(store, out, e);
 }
 
 int cel_history(struct cel_store *store, const char *rev, struct cel_list **out, struct cel_error *e)
 {
 	*out = NULL;
 	struct cel_list *list = NULL;
-	int rc = list_new(store, true, &list, e);
+	int rc = list_new(store, &list, e);
 	if (rc < 0)
 		return rc;
 	struct cid cid;
 	rc = rev_resolve(list->read, rev, &cid, e);
 	if (rc == 0)
-		rc = pending_push(list, &cid, e);
+		rc = history_new(list->read, NULL, &list->history, e);
+	if (rc == 0)
+		rc = history_push(list->history, &cid, 0, e);
 	if (rc < 0) {
 		cel_list_free(list);
 		return rc;
@@ -216,13 +201,28 @@ int cel_history(struct cel_store *store, const char *rev, struct cel_list **out,
 
 static int next_commit(struct cel_list *list, struct db_rev *rev, struct cel_error *e)
 {
-	if (list->n_pending == 0)
-		return 0;
-	struct cid cid = pending_pop(list);
-	int rc = db_rev_load(list->read, &cid, rev, e);
-	for (uint32_t i = 0; rc == 0 && i < rev->commit.n_parents; i++)
-		rc = pending_push(list, &rev->commit.parents[i], e);
+	const struct history_item *item;
+	int rc = history_next(list->history, &item, e);
+	if (rc <= 0)
+		return rc;
+	rev->cid = item->cid;
+	rev->commit = item->commit;
+	rc = schema_read(list->read, &rev->commit.schema, &rev->schema, e);
 	return rc < 0 ? rc : 1;
+}
+
+static int next_head(struct cel_list *list, struct db_rev *rev, struct cel_error *e)
+{
+	struct cid cid;
+	int rc = store_read_next_ref(list->read, HEADS_PREFIX, list->position, &cid, e);
+	if (rc <= 0)
+		return rc;
+	rc = db_rev_load(list->read, &cid, rev, e);
+	if (rc < 0) {
+		error_context(e, "collection '%s'", list->position + sizeof HEADS_PREFIX - 1);
+		return rc;
+	}
+	return 1;
 }
 
 int cel_list_next(struct cel_list *list, const struct cel_revision **out, struct cel_error *e)
@@ -231,24 +231,10 @@ int cel_list_next(struct cel_list *list, const struct cel_revision **out, struct
 	cel_revision_free(list->current);
 	list->current = NULL;
 	struct db_rev rev;
-	const char *name = "";
-	int rc;
-	if (list->is_history) {
-		rc = next_commit(list, &rev, e);
-	} else {
-		struct cid cid;
-		rc = store_read_next_ref(list->read, HEADS_PREFIX, list->position, &cid, e);
-		if (rc == 1) {
-			name = list->position + sizeof HEADS_PREFIX - 1;
-			int loaded = db_rev_load(list->read, &cid, &rev, e);
-			if (loaded < 0) {
-				error_context(e, "collection '%s'", name);
-				rc = loaded;
-			}
-		}
-	}
+	int rc = list->history != NULL ? next_commit(list, &rev, e) : next_head(list, &rev, e);
 	if (rc <= 0)
 		return rc;
+	const char *name = list->history != NULL ? "" : list->position + sizeof HEADS_PREFIX - 1;
 	rc = db_revision_new(list->read, name, &rev, &list->current, e);
 	*out = list->current;
 	return rc < 0 ? rc : 1;

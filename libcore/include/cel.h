@@ -125,7 +125,8 @@ struct cel_revision {
 	uint64_t generation;
 	uint64_t time;                   /* Unix seconds */
 	const char *author, *message;    /* UTF-8 */
-	uint64_t records;
+	bool has_tree;                   /* false: the tree is not in this store (forgotten, or never fetched) */
+	uint64_t records;                /* 0 without it */
 	struct cel_schema schema;
 };
 
