@@ -108,6 +108,19 @@ int cel_store_open(const char *path, const struct cel_store_options *options, st
 		   struct cel_error *e);
 void cel_store_free(struct cel_store *store);
 
+/* What commands take where a rev of another store may stand: REV, PATH:REV, REMOTE:REV or [USER@]HOST:PATH:REV. It is split
+ * at the last ':' outside of braces; what stands left of that is a path if it has a '/' before any ':'. */
+enum cel_place_kind { CEL_PLACE_HERE, CEL_PLACE_PATH, CEL_PLACE_REMOTE, CEL_PLACE_HOST };
+struct cel_place {
+	enum cel_place_kind kind;
+	char user[64], host[256]; /* CEL_PLACE_HOST; user may be empty */
+	char remote[64];          /* CEL_PLACE_REMOTE */
+	char path[4096];          /* CEL_PLACE_PATH and CEL_PLACE_HOST: of the store's directory */
+	char rev[256];
+};
+/* Only takes the text apart. CEL_EUSAGE if a part is empty or too long, or a name begins with '-'. */
+int cel_place_parse(const char *text, struct cel_place *out, struct cel_error *e);
+
 /* ------------------------------------------------------------------------------------------- collections */
 
 /* Makes the collection with the genesis commit of the schema. CEL_ECANTCREAT if the name is taken. */

@@ -116,6 +116,38 @@ static int side_descend(struct side *s, struct cel_error *e)
 	return 0;
 }
 
+/* To the first record behind `after`. Down to the leaf, as what else holds it may begin before that. */
+static int side_seek(struct side *s, struct slice after, struct cel_error *e)
+{
+	int rc = 0;
+	s->passed_size = 0;
+	if (s->frames == NULL || s->frames[s->top].node.n == 0)
+		return 0;
+	s->level = s->top;
+	for (;; rc = side_descend(s, e)) {
+		if (rc < 0)
+			return rc;
+		struct frame *frame = &s->frames[s->level];
+		frame->i = node_search(&frame->node, after);
+		if (frame->i < frame->node.n) {
+			take_key(s);
+			frame->i += slice_equal(key_of(s), after);
+		}
+		s->is_end = frame->i == frame->node.n; /* only at the root: a child ends with the key that led to it */
+		if (s->is_end)
+			return 0;
+		if (frame->i > 0)
+			s->passed_size = node_key(&frame->node, frame->i - 1, s->passed);
+		take_key(s);
+		if (s->level == 0)
+			break;
+	}
+	if (after.size > 0)
+		memcpy(s->passed, after.data, after.size);
+	s->passed_size = after.size;
+	return 0;
+}
+
 int prolly_diff_new(struct store_read *read_a, const struct cid *root_a, struct store_read *read_b,
 		    const struct cid *root_b, struct prolly_diff **out, struct cel_error *e)
 {
@@ -133,6 +165,24 @@ int prolly_diff_new(struct store_read *read_a, const struct cid *root_a, struct 
 	}
 	*out = d;
 	return 0;
+}
+
+int prolly_diff_seek(struct prolly_diff *d, struct slice after, struct cel_error *e)
+{
+	uint8_t copy[CEL_ID_MAX]; /* it may be the id that was given out last, which lies in here */
+	if (after.size > CEL_ID_MAX)
+		return error_set(e, CEL_EDATA, "an id of %zu bytes, more than %u", after.size, CEL_ID_MAX);
+	if (d->is_broken)
+		return error_set(e, CEL_EINTERNAL, "comparing the trees has failed");
+	if (after.size > 0)
+		memcpy(copy, after.data, after.size);
+	after.data = copy;
+	d->is_a_done = d->is_b_done = false;
+	int rc = side_seek(&d->a, after, e);
+	if (rc == 0)
+		rc = side_seek(&d->b, after, e);
+	d->is_broken = rc < 0;
+	return rc;
 }
 
 void prolly_diff_free(struct prolly_diff *d)

@@ -22,6 +22,9 @@ void prolly_diff_free(struct prolly_diff *d);
 /* Changes by ascending id: 1, 0 at the end. Ids live until the next call, values until the reads end. After an error the
  * diff can only be freed. */
 int prolly_diff_next(struct prolly_diff *d, struct prolly_change *out, struct cel_error *e);
+/* To the first change behind the id `after`, forwards or backwards (of size 0: to the first of all). Reads at most one node a
+ * level and side, so a walk can be cut into blocks, each with a diff and reads of its own. */
+int prolly_diff_seek(struct prolly_diff *d, struct slice after, struct cel_error *e);
 uint64_t prolly_diff_nodes_read(const struct prolly_diff *d);
 
 struct prolly_diff_counts {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A diff against the naive comparison of two arrays; applied to its base it makes the other tree; and it reads no more
- * than the changes call for. */
+/* A diff against the naive comparison of two arrays, in one walk and cut into blocks; applied to its base it makes the other
+ * tree; and it reads no more than the changes call for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,12 +126,59 @@ static void assert_applies(const struct pair *p, chunk_hash_fn *hash, bool is_ba
 	prolly_diff_free(d);
 }
 
+/* Walked in blocks, each with a diff of its own that seeks on behind the last id: the same changes. Ends with seeks to
+ * anywhere, from anywhere, whose next change must be the first behind it. */
+static void assert_blocks(const struct pair *p, const struct world *a, const struct world *b, uint64_t *random)
+{
+	struct prolly_diff *whole = diff_of(p), *part = diff_of(p);
+	struct prolly_change x, y;
+	uint8_t last[CEL_ID_MAX];
+	size_t last_size = 0;
+	int rc;
+	for (size_t left = random_next(random) % 5; (rc = prolly_diff_next(whole, &x, NULL)) > 0; left--) {
+		if (left == 0) {
+			uint64_t before;
+			prolly_diff_free(part);
+			part = diff_of(p);
+			before = prolly_diff_nodes_read(part);
+			assert_int_equal(prolly_diff_seek(part, slice_make(last, last_size), NULL), 0);
+			assert_true(prolly_diff_nodes_read(part) - before <= 2 * NODE_LEVELS_MAX);
+			left = 1 + random_next(random) % 40;
+		}
+		assert_int_equal(prolly_diff_next(part, &y, NULL), 1);
+		struct slice id = x.kind == PROLLY_DELETED ? x.before.id : x.after.id;
+		assert_int_equal(x.kind, y.kind);
+		assert_true(slice_equal(id, y.kind == PROLLY_DELETED ? y.before.id : y.after.id));
+		assert_true(slice_equal(x.before.vector.bytes, y.before.vector.bytes) &&
+			    slice_equal(x.after.vector.bytes, y.after.vector.bytes));
+		memcpy(last, id.data, id.size);
+		last_size = id.size;
+	}
+	assert_int_equal(prolly_diff_seek(part, slice_make(last, last_size), NULL), 0);
+	assert_int_equal(prolly_diff_next(part, &y, NULL), 0);
+	for (size_t i = 0; i < 4 && a->n > 0; i++) {
+		size_t at = random_next(random) % a->n, next = at + 1;
+		uint8_t room[WORLD_ROOM];
+		struct slice after = world_entry(at, 1, room).id;
+		while (next < a->n && a->version[next] == b->version[next])
+			next++;
+		assert_int_equal(prolly_diff_seek(part, after, NULL), 0);
+		assert_int_equal(prolly_diff_next(part, &y, NULL), next < a->n);
+		struct slice id = y.kind == PROLLY_DELETED ? y.before.id : y.after.id;
+		assert_true(next == a->n || world_number(id) == next);
+	}
+	prolly_diff_free(whole);
+	prolly_diff_free(part);
+}
+
 static void assert_all(const struct world *a, const struct world *b, chunk_hash_fn *hash)
 {
+	static uint64_t random = 1;
 	struct pair p = pair_new(a, b, hash);
 	struct prolly_diff_counts counts;
 	uint64_t n_read;
 	assert_diff(&p, a, b, &n_read, &counts);
+	assert_blocks(&p, a, b, &random);
 	assert_counts(&p, &counts, n_read);
 	assert_applies(&p, hash, false);
 	assert_applies(&p, hash, true);
@@ -256,8 +303,11 @@ static int walk(const struct pair *p, size_t *n)
 	int rc = prolly_diff_new(fake_store_read(p->a), &p->root_a, fake_store_read(p->b), &p->root_b, &d, NULL);
 	if (rc < 0)
 		return rc;
-	for (*n = 0; (rc = prolly_diff_next(d, &c, NULL)) > 0; ++*n)
-		;
+	for (*n = 0; (rc = prolly_diff_next(d, &c, NULL)) > 0; ++*n) {
+		struct slice id = c.kind == PROLLY_DELETED ? c.before.id : c.after.id;
+		if (*n % 8 == 7 && (rc = prolly_diff_seek(d, id, NULL)) < 0)
+			break;
+	}
 	assert_int_equal(prolly_diff_next(d, &c, NULL), rc < 0 ? CEL_EINTERNAL : 0);
 	prolly_diff_free(d);
 	return rc;
