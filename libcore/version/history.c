@@ -177,3 +177,13 @@ void history_stop(struct history *h)
 {
 	h->has_current = false;
 }
+
+bool history_is_settled(const struct history *h, uint32_t marks)
+{
+	if (h->has_current && h->current.commit.n_parents > 0 && (h->parent_marks & marks) == 0)
+		return false;
+	for (size_t i = 0; i < h->n; i++)
+		if ((h->heap[i].marks & marks) == 0)
+			return false;
+	return true;
+}

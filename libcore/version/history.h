@@ -33,5 +33,8 @@ int history_next(struct history *h, const struct history_item **out, struct cel_
  * go on to its parents. */
 void history_mark_parents(struct history *h, uint32_t marks);
 void history_stop(struct history *h);
+/* Whether every commit that has been met and not given out has one of these marks. A commit that several ways lead to may
+ * have them only when it is given out, so false can mean not yet. */
+bool history_is_settled(const struct history *h, uint32_t marks);
 
 #endif
