@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel list, cel log, cel show: what is in a store. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "cli.h"
 #include "print.h"
@@ -14,12 +15,19 @@ static const struct cli_command LIST = {
 	.options = LIST_OPTIONS,
 	.examples = "  cel list\n",
 };
+enum { OPT_MOVES = CLI_OWN };
+static const struct cli_option LOG_OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{OPT_MOVES, "moves", NULL, "where the name COLLECTION was in this store: rev, time, commit, what moved it"},
+	CLI_OPTION_JSON,
+	CLI_OPTIONS_END,
+};
 static const struct cli_command LOG = {
 	.name = "cel log",
-	.usage = "[OPTION]... REV",
-	.summary = "List the commits that led to REV, newest first: commit, time, records, author, message.",
-	.options = LIST_OPTIONS,
-	.examples = "  cel log words\n",
+	.usage = "[OPTION]... REV | --moves COLLECTION",
+	.summary = "List the commits that led to REV, newest first: commit, time, records, author, message, tags.",
+	.options = LOG_OPTIONS,
+	.examples = "  cel log words\n  cel log --moves words\n",
 };
 static const struct cli_command SHOW = {
 	.name = "cel show",
@@ -29,7 +37,16 @@ static const struct cli_command SHOW = {
 	.examples = "  cel show words\n  cel show --json words | jq .records\n",
 };
 
-static void print_revision_json(const struct cel_revision *r, const struct cel_index_info *index)
+/* A commit whose tree is not here has no number of records. */
+static void print_records(const struct cel_revision *r)
+{
+	if (r->has_tree)
+		printf("%" PRIu64, r->records);
+	else
+		putchar('-');
+}
+
+void print_revision_json(const struct cel_revision *r, const struct cel_index_info *index)
 {
 	putchar('{');
 	if (r->name[0] != '\0') {
@@ -37,7 +54,13 @@ static void print_revision_json(const struct cel_revision *r, const struct cel_i
 		print_json_text(stdout, r->name);
 		putchar(',');
 	}
-	printf("\"commit\":\"%s\",\"tree\":\"%s\",\"records\":%" PRIu64, r->commit, r->tree, r->records);
+	if (r->tag[0] != '\0')
+		printf("\"tag\":\"%s\",", r->tag);
+	printf("\"commit\":\"%s\",\"tree\":\"%s\",\"records\":", r->commit, r->tree);
+	if (r->has_tree)
+		printf("%" PRIu64, r->records);
+	else
+		printf("null");
 	printf(",\"schema\":{\"dim\":%" PRIu32 ",\"type\":\"%s\",\"metric\":\"%s\",\"model\":", r->schema.dim,
 	       cel_type_name(r->schema.type), cel_metric_name(r->schema.metric));
 	print_json_text(stdout, r->schema.model);
@@ -50,6 +73,13 @@ static void print_revision_json(const struct cel_revision *r, const struct cel_i
 	print_json_text(stdout, r->author);
 	printf(",\"message\":");
 	print_json_text(stdout, r->message);
+	printf(",\"tags\":[");
+	for (const char *tag = r->tags; *tag != '\0'; tag += strspn(tag, " ")) {
+		int length = (int)strcspn(tag, " ");
+		printf("%s\"%.*s\"", tag != r->tags ? "," : "", length, tag);
+		tag += length;
+	}
+	putchar(']');
 	if (index != NULL && !index->is_present)
 		printf(",\"index\":null");
 	if (index != NULL && index->is_present) {
@@ -64,19 +94,23 @@ static void print_revision_json(const struct cel_revision *r, const struct cel_i
 
 static void print_list_line(const struct cel_revision *r)
 {
-	printf("%s\t%" PRIu64 "\t%" PRIu32 "\t%s\t%s\t%s\n", r->name, r->records, r->schema.dim,
-	       cel_type_name(r->schema.type), cel_metric_name(r->schema.metric), r->commit);
+	printf("%s\t", r->name);
+	print_records(r);
+	printf("\t%" PRIu32 "\t%s\t%s\t%s\n", r->schema.dim, cel_type_name(r->schema.type),
+	       cel_metric_name(r->schema.metric), r->commit);
 }
 
 static void print_log_line(const struct cel_revision *r)
 {
 	printf("%s\t", r->commit);
 	print_time(stdout, r->time);
-	printf("\t%" PRIu64 "\t", r->records);
+	putchar('\t');
+	print_records(r);
+	putchar('\t');
 	print_tsv_text(stdout, r->author);
 	putchar('\t');
 	print_tsv_text(stdout, r->message);
-	putchar('\n');
+	printf("\t%s\n", r->tags);
 }
 
 static int print_all(const struct cli *cli, struct cel_list *list, void (*print_line)(const struct cel_revision *r))
@@ -112,29 +146,78 @@ int verb_list(int argc, char **argv)
 	return cli_finish(&cli, status);
 }
 
+static void print_move(const char *name, const struct cel_move *m)
+{
+	printf("%s@{%" PRIu64 "}\t", name, m->index);
+	print_time(stdout, (uint64_t)m->time);
+	printf("\t%s\t", m->commit[0] != '\0' ? m->commit : "-");
+	print_tsv_text(stdout, m->message);
+	putchar('\n');
+}
+
+static void print_json_commit(const char *key, const char *commit)
+{
+	if (commit[0] != '\0')
+		printf("\"%s\":\"%s\",", key, commit);
+	else
+		printf("\"%s\":null,", key);
+}
+
+static void print_move_json(const char *name, const struct cel_move *m)
+{
+	printf("{\"rev\":\"%s@{%" PRIu64 "}\",", name, m->index);
+	print_json_commit("commit", m->commit);
+	print_json_commit("old_commit", m->old_commit);
+	printf("\"time\":\"");
+	print_time(stdout, (uint64_t)m->time);
+	printf("\",\"message\":");
+	print_json_text(stdout, m->message);
+	printf("}\n");
+}
+
+static int print_moves(const struct cli *cli, struct cel_store *store)
+{
+	struct cel_error e;
+	struct cel_moves *moves;
+	const struct cel_move *m;
+	const char *name = cli->operands[0];
+	if (cel_moves_new(store, name, &moves, &e) < 0)
+		return cli_fail(cli, &e);
+	while (cel_moves_next(moves, &m) == 1)
+		(cli->is_json ? print_move_json : print_move)(name, m);
+	cel_moves_free(moves);
+	return 0;
+}
+
 int verb_log(int argc, char **argv)
 {
 	struct cli cli;
 	struct cel_error e;
 	struct cel_store *store;
 	struct cel_list *list;
+	bool is_moves = false;
 	cli_init(&cli, &LOG, argc, argv);
-	cli_no_options(&cli);
+	for (int id; (id = cli_next(&cli)) != 0;)
+		is_moves |= id == OPT_MOVES;
 	if (cli.n_operands != 1)
-		return cli_usage(&cli, "one REV, please");
+		return cli_usage(&cli, is_moves ? "one COLLECTION, please" : "one REV, please");
 	int status = cli_open_store(&cli, true, &store);
 	if (status != 0)
 		return status;
-	status = cel_history(store, cli.operands[0], &list, &e) < 0 ? cli_fail(&cli, &e)
-								    : print_all(&cli, list, print_log_line);
+	if (is_moves)
+		status = print_moves(&cli, store);
+	else
+		status = cel_history(store, cli.operands[0], &list, &e) < 0 ? cli_fail(&cli, &e)
+									    : print_all(&cli, list, print_log_line);
 	cel_store_free(store);
 	return cli_finish(&cli, status);
 }
 
 static void print_revision_tsv(const struct cel_revision *r, const struct cel_index_info *index)
 {
-	printf("commit\t%s\ntree\t%s\nrecords\t%" PRIu64 "\n", r->commit, r->tree, r->records);
-	printf("dim\t%" PRIu32 "\ntype\t%s\nmetric\t%s\nmodel\t", r->schema.dim, cel_type_name(r->schema.type),
+	printf("commit\t%s\ntree\t%s\nrecords\t", r->commit, r->tree);
+	print_records(r);
+	printf("\ndim\t%" PRIu32 "\ntype\t%s\nmetric\t%s\nmodel\t", r->schema.dim, cel_type_name(r->schema.type),
 	       cel_metric_name(r->schema.metric));
 	print_tsv_text(stdout, r->schema.model);
 	putchar('\n');
@@ -146,6 +229,11 @@ static void print_revision_tsv(const struct cel_revision *r, const struct cel_in
 	print_tsv_text(stdout, r->author);
 	printf("\nmessage\t");
 	print_tsv_text(stdout, r->message);
+	for (const char *tag = r->tags; *tag != '\0'; tag += strspn(tag, " ")) {
+		int length = (int)strcspn(tag, " ");
+		printf("\ntag\t%.*s", length, tag);
+		tag += length;
+	}
 	if (index->is_present)
 		printf("\nindex\tM %" PRIu32 ", ef_construction %" PRIu32 ", %" PRIu64 " bytes\n", index->M,
 		       index->ef_construction, index->file_size);

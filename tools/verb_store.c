@@ -30,31 +30,40 @@ int verb_init(int argc, char **argv)
 	return cli_finish(&cli, 0);
 }
 
-enum { OPT_DIM = CLI_OWN, OPT_METRIC, OPT_TYPE, OPT_MODEL };
+enum { OPT_DIM = CLI_OWN, OPT_METRIC, OPT_TYPE, OPT_MODEL, OPT_FROM };
 static const struct cli_option CREATE_OPTIONS[] = {
 	CLI_OPTION_STORE,
-	{OPT_DIM, "dim", "N", "elements a vector (needed)"},
+	{OPT_DIM, "dim", "N", "elements a vector (needed, unless there is --from)"},
 	{OPT_METRIC, "metric", "NAME", "l2 (default), ip or cosine"},
 	{OPT_TYPE, "type", "NAME", "element type: f32 (default), f16, bf16, i8 or u8"},
 	{OPT_MODEL, "model", "TEXT", "the model that made the vectors"},
+	{OPT_FROM, "from", "REV", "begin with this commit: another line of history, of the same schema"},
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command CREATE = {
 	.name = "cel create",
-	.usage = "[OPTION]... --dim N COLLECTION",
-	.summary = "Make a new, empty collection.",
+	.usage = "[OPTION]... --dim N COLLECTION | --from REV COLLECTION",
+	.summary = "Make a new collection: empty, or with the records and the history of REV.",
 	.options = CREATE_OPTIONS,
-	.examples = "  cel create words --dim 100 --metric cosine\n  cel create photos --dim 512 --type f16 --model clip-b32\n",
+	.examples = "  cel create words --dim 100 --metric cosine\n  cel create photos --dim 512 --type f16 --model clip-b32\n"
+		    "  cel create feature --from words\n  cel create old --from words~3\n",
 };
 
-static void parse_schema(struct cli *cli, struct cel_schema *schema)
+/* Returns the REV of --from, or NULL. */
+static const char *parse_schema(struct cli *cli, struct cel_schema *schema)
 {
 	struct cel_error e;
+	const char *from = NULL;
+	bool has_schema = false;
 	int rc = 0;
 	for (int id; (id = cli_next(cli)) != 0;) {
+		has_schema |= id != OPT_FROM;
 		switch (id) {
+		case OPT_FROM:
+			from = cli->value;
+			break;
 		case OPT_DIM:
 			schema->dim = (uint32_t)cli_count(cli, 1, CEL_DIM_MAX);
 			break;
@@ -73,6 +82,9 @@ static void parse_schema(struct cli *cli, struct cel_schema *schema)
 		if (rc < 0)
 			exit(cli_usage(cli, "%s", e.message));
 	}
+	if (from != NULL && has_schema)
+		exit(cli_usage(cli, "--from takes the schema of REV: no other is to be given"));
+	return from;
 }
 
 int verb_create(int argc, char **argv)
@@ -82,15 +94,17 @@ int verb_create(int argc, char **argv)
 	struct cel_store *store;
 	struct cel_schema schema = {.type = CEL_F32, .metric = CEL_L2};
 	cli_init(&cli, &CREATE, argc, argv);
-	parse_schema(&cli, &schema);
+	const char *from = parse_schema(&cli, &schema);
 	if (cli.n_operands != 1)
 		return cli_usage(&cli, "one COLLECTION, please");
-	if (schema.dim == 0)
+	if (schema.dim == 0 && from == NULL)
 		return cli_usage(&cli, "--dim is needed");
 	int status = cli_open_store(&cli, false, &store);
 	if (status != 0)
 		return status;
-	if (cel_collection_create(store, cli.operands[0], &schema, &e) < 0)
+	int rc = from != NULL ? cel_collection_create_from(store, cli.operands[0], from, &e)
+			      : cel_collection_create(store, cli.operands[0], &schema, &e);
+	if (rc < 0)
 		status = cli_fail(&cli, &e);
 	else
 		cli_say(&cli, "made the collection %s", cli.operands[0]);
@@ -103,7 +117,7 @@ static const struct cli_option DELETE_OPTIONS[] = {
 static const struct cli_command DELETE = {
 	.name = "cel delete",
 	.usage = "[OPTION]... COLLECTION",
-	.summary = "Remove a collection: its name; the commits stay in the store.",
+	.summary = "Remove a collection: its name and its tags; the commits stay in the store.",
 	.options = DELETE_OPTIONS,
 	.examples = "  cel delete words\n",
 };

@@ -11,9 +11,16 @@
 	X("list", verb_list, "list the collections")                         \
 	X("log", verb_log, "show the commits of a collection, newest first") \
 	X("show", verb_show, "show one commit")                              \
+	X("tag", verb_tag, "name a commit of a collection, list such names") \
+	X("reset", verb_reset, "move a collection to another commit")        \
 	X("get", verb_get, "print records as JSON Lines")                    \
 	X("index", verb_index, "build the index of a commit")                \
 	X("fsck", verb_fsck, "check collections, block by block")
+
+/* verb_show.c: the object that list, log, show and tag print a line of; index may be NULL */
+struct cel_revision;
+struct cel_index_info;
+void print_revision_json(const struct cel_revision *r, const struct cel_index_info *index);
 
 #define X(verb, function, summary) int function(int argc, char **argv);
 VERBS(X)

@@ -39,9 +39,9 @@ int db_rev_has_tree(struct store_read *read, const struct db_rev *rev, struct ce
 int db_rev_need_tree(struct store_read *read, const struct db_rev *rev, struct cel_error *e);
 int db_rev_resolve_tree(struct store_read *read, const char *rev, struct db_rev *out, struct cel_error *e); /* and need */
 
-/* A caller-owned copy. */
-int db_revision_new(struct store_read *read, const char *name, const struct db_rev *rev, struct cel_revision **out,
-		    struct cel_error *e);
+/* A caller-owned copy; tags as cel_revision has them. */
+int db_revision_new(struct store_read *read, const char *name, const char *tags, const struct db_rev *rev,
+		    struct cel_revision **out, struct cel_error *e);
 
 /* The vector of an entry, or of the record with that id (CEL_ENOTFOUND), its size checked; lives as long as `read`. */
 int db_entry_vector(struct store_read *read, const struct db_rev *rev, const struct prolly_entry *entry,

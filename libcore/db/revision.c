@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commits as the public API shows them: one revision, the list of collections, and history newest first. */
+/* Commits as the public API shows them: what a rev or a collection names, whether its tree is here, and a copy of it all for
+ * the caller. list.c has lists of them. */
 #include <stdio.h>
 
 #include "alloc.h"
 #include "db.h"
 #include "error.h"
 #include "forgotten.h"
-#include "history.h"
 #include "record.h"
 #include "rev.h"
+#include "tags.h"
 #include "tree.h"
 
 int db_head_ref(const char *name, char out[DB_REF_MAX], struct cel_error *e)
@@ -76,12 +77,19 @@ int db_rev_resolve_tree(struct store_read *read, const char *rev, struct db_rev 
 	return rc < 0 ? rc : db_rev_need_tree(read, out, e);
 }
 
-/* One allocation: the struct, then author and message with their NULs. */
-int db_revision_new(struct store_read *read, const char *name, const struct db_rev *rev, struct cel_revision **out,
-		    struct cel_error *e)
+static char *put_text(char *at, struct slice text)
+{
+	if (text.size > 0)
+		memcpy(at, text.data, text.size);
+	return at + text.size + 1; /* behind the NUL that is there already */
+}
+
+/* One allocation: the struct, then author, message and tags with their NULs. */
+int db_revision_new(struct store_read *read, const char *name, const char *tags, const struct db_rev *rev,
+		    struct cel_revision **out, struct cel_error *e)
 {
 	const struct commit *commit = &rev->commit;
-	size_t size = sizeof(struct cel_revision) + commit->author.size + commit->message.size + 2;
+	size_t size = sizeof(struct cel_revision) + commit->author.size + commit->message.size + strlen(tags) + 3;
 	struct cel_revision *r = mem_calloc(1, size);
 	if (r == NULL)
 		return error_nomem(e, size);
@@ -104,12 +112,9 @@ int db_revision_new(struct store_read *read, const char *name, const struct db_r
 	r->schema = rev->schema;
 	char *text = (char *)(r + 1);
 	r->author = text;
-	if (commit->author.size > 0)
-		memcpy(text, commit->author.data, commit->author.size);
-	text += commit->author.size + 1;
-	r->message = text;
-	if (commit->message.size > 0)
-		memcpy(text, commit->message.data, commit->message.size);
+	r->message = text = put_text(text, commit->author);
+	r->tags = text = put_text(text, commit->message);
+	put_text(text, slice_text(tags));
 	*out = r;
 	return 0;
 }
@@ -122,13 +127,20 @@ int cel_revision_get(struct cel_store *store, const char *rev, struct cel_revisi
 	if (rc < 0)
 		return rc;
 	struct db_rev found;
+	struct db_tags tags = {0};
+	struct buf names BUF_CLEANUP = {0};
 	rc = db_rev_resolve(read, rev, &found, e);
+	if (rc == 0)
+		rc = db_tags_load(&tags, read, e);
+	if (rc == 0)
+		rc = db_tags_of(&tags, &found.cid, &names, e);
 	if (rc == 0) {
 		char ref[DB_REF_MAX];
 		struct cid head;
 		bool is_collection = db_head_ref(rev, ref, NULL) == 0 && store_read_ref(read, ref, &head, NULL) == 0;
-		rc = db_revision_new(read, is_collection ? rev : "", &found, out, e);
+		rc = db_revision_new(read, is_collection ? rev : "", (const char *)names.data, &found, out, e);
 	}
+	db_tags_release(&tags);
 	store_read_end(read);
 	return rc;
 }
@@ -136,106 +148,4 @@ int cel_revision_get(struct cel_store *store, const char *rev, struct cel_revisi
 void cel_revision_free(struct cel_revision *revision)
 {
 	mem_free(revision);
-}
-
-/* A list over one snapshot: of refs, or of the commits that a walk gives. */
-struct cel_list {
-	struct store_read *read;
-	struct cel_revision *current;
-	struct history *history; /* NULL: of refs */
-	char position[STORE_REF_MAX];
-};
-
-void cel_list_free(struct cel_list *list)
-{
-	if (list == NULL)
-		return;
-	cel_revision_free(list->current);
-	history_free(list->history);
-	if (list->read != NULL)
-		store_read_end(list->read);
-	mem_free(list);
-}
-
-static int list_new(struct cel_store *store, struct cel_list **out, struct cel_error *e)
-{
-	struct cel_list *list = mem_calloc(1, sizeof *list);
-	if (list == NULL)
-		return error_nomem(e, sizeof *list);
-	int rc = store_read_begin(store->store, &list->read, e);
-	if (rc < 0) {
-		list->read = NULL;
-		cel_list_free(list);
-		return rc;
-	}
-	*out = list;
-	return 0;
-}
-
-int cel_collection_list(struct cel_store *store, struct cel_list **out, struct cel_error *e)
-{
-	*out = NULL;
-	return list_new(store, out, e);
-}
-
-int cel_history(struct cel_store *store, const char *rev, struct cel_list **out, struct cel_error *e)
-{
-	*out = NULL;
-	struct cel_list *list = NULL;
-	int rc = list_new(store, &list, e);
-	if (rc < 0)
-		return rc;
-	struct cid cid;
-	rc = rev_resolve(list->read, rev, &cid, e);
-	if (rc == 0)
-		rc = history_new(list->read, NULL, &list->history, e);
-	if (rc == 0)
-		rc = history_push(list->history, &cid, 0, e);
-	if (rc < 0) {
-		cel_list_free(list);
-		return rc;
-	}
-	*out = list;
-	return 0;
-}
-
-static int next_commit(struct cel_list *list, struct db_rev *rev, struct cel_error *e)
-{
-	const struct history_item *item;
-	int rc = history_next(list->history, &item, e);
-	if (rc <= 0)
-		return rc;
-	rev->cid = item->cid;
-	rev->commit = item->commit;
-	rc = schema_read(list->read, &rev->commit.schema, &rev->schema, e);
-	return rc < 0 ? rc : 1;
-}
-
-static int next_head(struct cel_list *list, struct db_rev *rev, struct cel_error *e)
-{
-	struct cid cid;
-	int rc = store_read_next_ref(list->read, HEADS_PREFIX, list->position, &cid, e);
-	if (rc <= 0)
-		return rc;
-	rc = db_rev_load(list->read, &cid, rev, e);
-	if (rc < 0) {
-		error_context(e, "collection '%s'", list->position + sizeof HEADS_PREFIX - 1);
-		return rc;
-	}
-	return 1;
-}
-
-int cel_list_next(struct cel_list *list, const struct cel_revision **out, struct cel_error *e)
-{
-	*out = NULL;
-	cel_revision_free(list->current);
-	list->current = NULL;
-	struct db_rev rev;
-	int rc = list->history != NULL ? next_commit(list, &rev, e) : next_head(list, &rev, e);
-	if (rc <= 0)
-		return rc;
-	const char *name = list->history != NULL ? "" : list->position + sizeof HEADS_PREFIX - 1;
-	rc = db_revision_new(list->read, name, &rev, &list->current, e);
-	*out = list->current;
-	return rc < 0 ? rc : 1;
 }

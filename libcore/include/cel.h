@@ -126,11 +126,15 @@ int cel_place_parse(const char *text, struct cel_place *out, struct cel_error *e
 /* Makes the collection with the genesis commit of the schema. CEL_ECANTCREAT if the name is taken. */
 int cel_collection_create(struct cel_store *store, const char *name, const struct cel_schema *schema,
 			  struct cel_error *e);
-/* Removes the name; commits stay until gc. CEL_ENOINPUT if there is none. */
+/* Removes the name and its tags; commits stay until gc. CEL_ENOINPUT if there is none. */
 int cel_collection_delete(struct cel_store *store, const char *name, struct cel_error *e);
+/* Makes the collection with the commit of rev: another line of history in the same store. CEL_ECANTCREAT if the name is
+ * taken, CEL_EUNAVAILABLE if the commit's tree is not in this store. */
+int cel_collection_create_from(struct cel_store *store, const char *name, const char *rev, struct cel_error *e);
 
 struct cel_revision {
 	char name[CEL_NAME_MAX + 1];     /* the collection, or "" when asked by a rev that is none */
+	char tag[CEL_NAME_MAX + 1];      /* in cel_tag_list: the tag of that collection; else "" */
 	char commit[CEL_CID_TEXT_SIZE];
 	char tree[CEL_CID_TEXT_SIZE];    /* the root CID */
 	char parents[2][CEL_CID_TEXT_SIZE];
@@ -138,6 +142,7 @@ struct cel_revision {
 	uint64_t generation;
 	uint64_t time;                   /* Unix seconds */
 	const char *author, *message;    /* UTF-8 */
+	const char *tags;                /* of the commit: COLLECTION@TAG, separated by blanks, by name; "" */
 	bool has_tree;                   /* false: the tree is not in this store (forgotten, or never fetched) */
 	uint64_t records;                /* 0 without it */
 	struct cel_schema schema;
@@ -176,6 +181,38 @@ struct cel_index_options {
 /* Builds the rev's index unless a good one is there. */
 int cel_index_build(struct cel_store *store, const char *rev, const struct cel_index_options *options,
 		    struct cel_error *e);
+
+/* ----------------------------------------------------------------------------------------------- history */
+
+/* COLLECTION@TAG names the commit of rev from now on. collection NULL: the one that rev begins with. CEL_ECANTCREAT if
+ * the tag is there and is_forced is not set; CEL_EUNAVAILABLE if the commit's tree is not in this store. */
+int cel_tag_set(struct cel_store *store, const char *collection, const char *tag, const char *rev, bool is_forced,
+		struct cel_error *e);
+int cel_tag_delete(struct cel_store *store, const char *collection, const char *tag, struct cel_error *e);
+/* The tags by name; of all collections if collection is NULL. Revisions have name and tag. */
+int cel_tag_list(struct cel_store *store, const char *collection, struct cel_list **out, struct cel_error *e);
+
+struct cel_reset_result {
+	bool is_moved; /* false: it was there already */
+	char old_commit[CEL_CID_TEXT_SIZE], commit[CEL_CID_TEXT_SIZE];
+};
+/* Makes rev the collection's latest commit. It must be of the same schema (CEL_EUSAGE) and its tree must be here
+ * (CEL_EUNAVAILABLE). */
+int cel_collection_reset(struct cel_store *store, const char *name, const char *rev, struct cel_reset_result *out,
+			 struct cel_error *e);
+
+/* This store's own log of where the collection's name was, newest first; also of a collection that was deleted. */
+struct cel_move {
+	uint64_t index;                     /* NAME@{index} */
+	char old_commit[CEL_CID_TEXT_SIZE]; /* "": the name was not there before */
+	char commit[CEL_CID_TEXT_SIZE];     /* "": it was deleted */
+	int64_t time;                       /* Unix seconds */
+	const char *message;                /* what moved it */
+};
+struct cel_moves;
+int cel_moves_new(struct cel_store *store, const char *name, struct cel_moves **out, struct cel_error *e);
+int cel_moves_next(struct cel_moves *moves, const struct cel_move **out); /* 1 or 0 */
+void cel_moves_free(struct cel_moves *moves);
 
 /* ----------------------------------------------------------------------------------------------- records */
 

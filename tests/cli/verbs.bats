@@ -83,7 +83,7 @@ b 0 3 $(commit_of b)" ]
 	cel-build -q --author Ann -m "second \"quoted\" 	tab" c two.jsonl
 	exits 0 cel log c
 	[ "${#lines[@]}" -eq 3 ]
-	[ "$(cel log c | cut -f 3-)" = $'20\tAnn\tsecond "quoted" \\ttab\n10\ttester\tfirst\n0\t\t' ]
+	[ "$(cel log c | cut -f 3-)" = $'20\tAnn\tsecond "quoted" \\ttab\t\n10\ttester\tfirst\t\n0\t\t\t' ]
 	cel log --json c | is_json_lines
 	python3 - "$start" "$(cel log --json c)" <<-'END'
 		import json, sys, time, calendar

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+# Looking back: tags, reset, other lines of history, the log of the moves, bisect, forget.
+load helper
+
+prepare() {
+	make_store
+}
+
+commits() { cel log "$1" | cut -f 1; }
+
+# grow COLLECTION N [OPTION]...: N commits of one record each, named after their generation
+grow() {
+	local name=$1 n=$2 first i
+	shift 2
+	first=$(($(show_field "$name" generation) + 1))
+	for i in $(seq "$first" $((first + n - 1))); do
+		printf '{"id":"r%d","vector":[%d,1]}\n' "$i" "$i" | cel-build -q --no-index -m "commit $i" "$@" "$name"
+	done
+}
+
+# json EXPRESSION: of the list `r` of the JSON Lines on standard input
+json() { python3 -c 'import json, sys
+r = [json.loads(line) for line in sys.stdin]
+print(eval(sys.argv[1]))' "$1"; }
+
+@test "tag: names for commits that stay where they are" {
+	cel create -q --dim 2 words
+	grow words 3
+	exits 0 cel tag v1 words
+	is_one_line "$stderr" "words@v1" "words"
+	exits 0 cel tag old words~2
+	exits 0 cel tag -q words@first words~3
+	[ -z "$stderr" ]
+	exits 0 cel tag -q words@same "$(commit_of words~1)"
+	grow words 1
+	[ "$(commit_of words@v1)" = "$(commit_of words~1)" ]
+	[ "$(commit_of words@old~1)" = "$(commit_of words@first)" ]
+	cel get words@v1 r3
+	exits 0 cel tag words
+	[ "$(cut -f 1,4 <<<"$output")" = $'words@first\t0\nwords@old\t1\nwords@same\t2\nwords@v1\t3' ]
+	[ "$(cel tag --list words)" = "$output" ]
+	[ "$(cel tag)" = "$output" ]
+	[ "$(cel tag --json words | json '[(x["name"], x["tag"], x["records"]) for x in r][:2]')" = \
+		"[('words', 'first', 0), ('words', 'old', 1)]" ]
+	[ "$(cel log words | cut -f 6 | tr '\n' ,)" = ",words@v1,words@same,words@old,words@first," ]
+	[ "$(cel log --json words | json '[x["tags"] for x in r]')" = "[[], ['words@v1'], ['words@same'], ['words@old'], ['words@first']]" ]
+	[ "$(show_field words@old tag)" = words@old ]
+	cel-query words@v1 -k 1 --exact - <<<'{"vector":[2,1]}' | cut -f 3 | grep -qx r2
+}
+
+@test "tag: what it refuses, --force, --delete" {
+	cel create -q --dim 2 words
+	cel create -q --dim 3 other
+	grow words 2
+	cel tag -q v1 words
+	refuses 73 "words@v1|$(commit_of words)" cel tag v1 words~1
+	[ "$(commit_of words@v1)" = "$(commit_of words)" ]
+	exits 0 cel tag --force v1 words~1
+	[ "$(commit_of words@v1)" = "$(commit_of words~1)" ]
+	exits 0 cel tag --force v1 words~1
+	cel tag -q v1 other
+	refuses 66 "v9|the tag comes first" cel tag words v9
+	refuses 64 "belongs to a collection" cel tag v2 "$(commit_of words | tr b B)"
+	refuses 66 "no collection" cel tag v2 "$(commit_of words)"
+	refuses 66 "no collection" cel tag nosuch@v2 words
+	refuses 64 "tag name" cel tag V2 words
+	refuses 64 "tag name" cel tag "words@" words
+	refuses 64 "tag name" cel tag a/b words
+	refuses 64 "tag name" cel tag "$(printf 'x%.0s' {1..64})" words
+	refuses 66 "words~9" cel tag v2 words~9
+	refuses 64 "a TAG and a REV" cel tag a b c
+	refuses 64 "a TAG and a REV" cel tag --force v1
+	refuses 64 "--list" cel tag --list --delete v1
+	refuses 66 "nosuch" cel tag nosuch
+	refuses 64 "COLLECTION" cel tag --delete v1
+	refuses 66 "v7" cel tag --delete v7 words
+	exits 0 cel tag --delete v1 words
+	refuses 66 "v1" cel show words@v1
+	[ "$(commit_of other@v1)" = "$(commit_of other)" ]
+	exits 0 cel tag --delete other@v1
+	[ -z "$(cel tag)" ]
+	[ "$(commit_of words)" = "$(commits words | head -n 1)" ]
+}
+
+@test "delete takes the tags along" {
+	cel create -q --dim 2 words
+	cel create -q --dim 2 words.2
+	grow words 1
+	cel tag -q v1 words
+	cel tag -q v1 words.2
+	cel delete -q words
+	[ "$(cel tag | cut -f 1)" = words.2@v1 ]
+	cel create -q --dim 2 words
+	refuses 66 "v1" cel show words@v1
+}
+
+@test "reset: the name moves, says where it was, and comes back" {
+	local -a all
+	cel create -q --dim 2 words
+	grow words 3
+	mapfile -t all < <(commits words)
+	exits 0 cel reset words words~2
+	is_one_line "$stderr" "${all[2]}" "${all[0]}" "words@{1}"
+	[ "$(commit_of words)" = "${all[2]}" ]
+	[ "$(show_field words records)" = 1 ]
+	[ "$(commit_of "words@{1}")" = "${all[0]}" ]
+	exits 0 cel reset words words
+	is_one_line "$stderr" "already"
+	[ "$(commit_of "words@{1}")" = "${all[0]}" ]
+	exits 0 cel reset --json -q words "${all[1]}"
+	[ "$output" = '{"collection":"words","is_moved":true,"old_commit":"'"${all[2]}"'","commit":"'"${all[1]}"'"}' ]
+	exits 0 cel reset -q words "words@{2}"
+	[ "$(commits words | tr '\n' ' ')" = "${all[*]} " ]
+	cel reset -q words words~3
+	[ "$(show_field words records)" = 0 ]
+	grow words 1 # history goes on from there
+	[ "$(commit_of words~1)" = "${all[3]}" ]
+	cel create -q --dim 2 --metric cosine angle
+	refuses 64 "cosine|l2" cel reset words angle
+	refuses 66 "nosuch" cel reset words nosuch
+	refuses 66 "nosuch" cel reset nosuch words
+	refuses 64 "COLLECTION" cel reset words
+	[ "$(cel fsck words)" = $'words\t1' ]
+}
+
+@test "log --moves: where the name was in this store" {
+	cel create -q --dim 2 words
+	grow words 2
+	cel reset -q words words~1
+	exits 0 cel log --moves words
+	[ "$(cut -f 1,4 <<<"$output")" = 'words@{0}	reset to words~1
+words@{1}	build
+words@{2}	build
+words@{3}	create' ]
+	local rev commit
+	while IFS=$'\t' read -r rev _ commit _; do
+		[ "$(commit_of "$rev")" = "$commit" ]
+	done <<<"$output"
+	cel delete -q words
+	exits 0 cel log --moves words
+	[ "$(head -n 1 <<<"$output" | cut -f 1,3,4)" = $'words@{0}\t-\tdelete' ]
+	[ "$(cel log --moves --json words | json '(r[0]["commit"], r[1]["old_commit"] == r[0]["old_commit"], len(r), r[-1]["old_commit"])')" = \
+		"(None, False, 5, None)" ]
+	cel create -q words --from "words@{1}"
+	[ "$(show_field words records)" = 1 ]
+	refuses 66 "nosuch" cel log --moves nosuch
+	refuses 64 "COLLECTION" cel log --moves
+}
+
+@test "create --from: another line of history" {
+	cel create -q --dim 2 --metric cosine --model m words
+	grow words 3
+	cel tag -q v1 words~1
+	exits 0 cel create feature --from words
+	[ "$(commit_of feature)" = "$(commit_of words)" ]
+	cel create -q old --from words~2
+	cel create -q --from words@v1 tagged
+	cel create -q --from "$(commit_of words~3)" empty
+	[ "$(cel list | cut -f 1-5)" = 'empty	0	2	f32	cosine
+feature	3	2	f32	cosine
+old	1	2	f32	cosine
+tagged	2	2	f32	cosine
+words	3	2	f32	cosine' ]
+	printf '{"id":"new","vector":[9,9]}\n' | cel-build -q --no-index feature
+	[ "$(show_field words records)" = 3 ]
+	[ "$(commit_of feature~1)" = "$(commit_of words)" ]
+	[ "$(cel show feature | grep -c '^model	m$')" = 1 ]
+	refuses 73 "feature" cel create feature --from words
+	refuses 66 "nosuch" cel create x --from nosuch
+	refuses 64 "schema" cel create x --from words --dim 2
+	refuses 64 "schema" cel create x --metric l2 --from words
+	refuses 64 "collection name" cel create X --from words
+}
