@@ -31,6 +31,7 @@ extern "C" {
 #define CEL_FORMAT_STORE 1
 #define CEL_FORMAT_TREE 1
 #define CEL_FORMAT_INDEX 1
+#define CEL_FORMAT_PATCH 1
 
 /* X(name, value, exit status, text). The exit statuses are those of sysexits.h, and frozen. */
 #define CEL_ERRORS(X)                                                        \
