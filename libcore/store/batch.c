@@ -10,6 +10,7 @@
 
 #include "alloc.h"
 #include "error.h"
+#include "identity.h"
 #include "lock.h"
 
 #define RAW_IN_MEMORY (4u << 20)
@@ -34,7 +35,9 @@ int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_ba
 	if (b == NULL)
 		return error_nomem(e, sizeof *b);
 	b->store = s;
-	int rc = writer_lock_acquire(s->path, lock_wait_seconds, &b->lock_fd, e);
+	int rc = identity_make(b->new_id, e);
+	if (rc == 0)
+		rc = writer_lock_acquire(s->path, lock_wait_seconds, &b->lock_fd, e);
 	if (rc < 0) {
 		mem_free(b);
 		return rc;

@@ -10,6 +10,7 @@
 #include "alloc.h"
 #include "batch_impl.h"
 #include "error.h"
+#include "identity.h"
 #include "refs.h"
 
 #define TXN_BYTES (32u << 20)
@@ -164,6 +165,8 @@ static int put_last(struct commit_job *job, MDB_txn *txn)
 		rc = lease_drop(txn, env->leases, &job->lease);
 	for (size_t i = 0; i < job->n_updates && rc == 0; i++)
 		rc = refs_move(env, txn, &job->updates[i], job->time);
+	if (rc == 0)
+		rc = identity_put(env, txn, job->batch->new_id);
 	return rc;
 }
 

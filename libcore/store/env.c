@@ -26,6 +26,7 @@
 #include "bytes.h"
 #include "error.h"
 #include "fault.h"
+#include "identity.h"
 #include "lock.h"
 
 #define LOCK_FILE_SIZE 65536 /* room for about a thousand readers */
@@ -316,16 +317,23 @@ int env_init(const char *path, int64_t now, struct cel_error *e)
 	if (rc != 0)
 		return named_error(path, rc, "making data.mdb", e);
 	MDB_txn *txn = NULL;
-	uint8_t format[4], created[8];
+	uint8_t format[4], created[8], id[STORE_ID_SIZE];
 	store_le32(format, ENV_FORMAT);
 	store_le64(created, (uint64_t)now);
 	MDB_val keys[2] = {val_make("format", 6), val_make("created", 7)};
 	MDB_val values[2] = {val_make(format, sizeof format), val_make(created, sizeof created)};
+	rc = identity_make(id, e);
+	if (rc < 0) {
+		mdb_env_close(env.mdb);
+		return rc;
+	}
 	rc = mdb_txn_begin(env.mdb, NULL, 0, &txn);
 	if (rc == 0)
 		rc = open_databases(&env, txn, MDB_CREATE);
 	for (int i = 0; i < 2 && rc == 0; i++)
 		rc = mdb_put(txn, env.meta, &keys[i], &values[i], 0);
+	if (rc == 0)
+		rc = identity_put(&env, txn, id);
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
 	else if (txn != NULL)

@@ -4,6 +4,7 @@
  * is one; every set that gave out a slice is kept until the snapshot ends. */
 #include "alloc.h"
 #include "error.h"
+#include "identity.h"
 #include "refs.h"
 #include "store_impl.h"
 
@@ -131,6 +132,12 @@ int store_read_block(struct store_read *r, const struct cid *cid, struct slice *
 	char text[CEL_CID_TEXT_SIZE];
 	cid_format(cid, text);
 	return error_set(e, CEL_ENOTFOUND, "%s has no block %s", r->store->path, text);
+}
+
+int store_read_id(struct store_read *r, uint8_t id[STORE_ID_SIZE], struct cel_error *e)
+{
+	int rc = check_begun(r, e);
+	return rc < 0 ? rc : identity_get(&r->store->env, r->txn, id, e);
 }
 
 int store_read_ref(struct store_read *r, const char *ref, struct cid *out, struct cel_error *e)

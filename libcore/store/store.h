@@ -62,6 +62,11 @@ struct store_log_entry {
 int store_read_ref_log(struct store_read *r, const char *ref, uint64_t index, struct store_log_entry *out,
 		       struct cel_error *e);
 
+/* The store's random id, by which others remember what they have merged from it. CEL_ENOTFOUND: made before stores had one,
+ * and not written to since. */
+#define STORE_ID_SIZE 16
+int store_read_id(struct store_read *r, uint8_t id[STORE_ID_SIZE], struct cel_error *e);
+
 /* ---- writing: one batch at a time per store, across processes. Waits up to lock_wait_seconds (0: does not wait,
  * negative: for ever) for the writer lock, then CEL_EBUSY. */
 int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_batch **out, struct cel_error *e);
@@ -83,6 +88,8 @@ struct store_ref_update {
  * leaves freeing to store_batch_free. CEL_EIO with "no space left" when the disk is full: the store stays usable. */
 int store_batch_commit(struct store_batch *b, const struct cid *root, const struct store_ref_update *updates,
 		       size_t n_updates, int64_t time, struct cel_error *e);
+/* The id that the store has, or will have when the batch is committed. */
+int store_batch_id(struct store_batch *b, uint8_t id[STORE_ID_SIZE], struct cel_error *e);
 void store_batch_free(struct store_batch *b); /* without commit: everything of the batch is dropped */
 
 #endif

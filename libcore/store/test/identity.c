@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The id of a store: there from the start, another for each, kept; and made up for by the first commit. */
+#include "fixture.h"
+#include "identity.h"
+#include "store_impl.h"
+
+static struct store *open_store(void)
+{
+	struct store *s;
+	assert_ok(store_open(path, NULL, &s, &e));
+	return s;
+}
+
+static int read_id(struct store *s, uint8_t id[STORE_ID_SIZE])
+{
+	struct store_read *r;
+	assert_ok(store_read_begin(s, &r, &e));
+	int rc = store_read_id(r, id, &e);
+	store_read_end(r);
+	return rc;
+}
+
+static void each_store_has_its_own(void **state)
+{
+	(void)state;
+	uint8_t id[STORE_ID_SIZE], again[STORE_ID_SIZE], other[STORE_ID_SIZE];
+	struct store *s = open_store();
+	assert_ok(read_id(s, id));
+	store_free(s);
+	s = open_store();
+	assert_ok(read_id(s, again));
+	assert_memory_equal(id, again, STORE_ID_SIZE);
+	store_free(s);
+	remove_tree(path);
+	assert_ok(store_init(path, &e));
+	s = open_store();
+	assert_ok(read_id(s, other));
+	assert_memory_not_equal(id, other, STORE_ID_SIZE);
+	store_free(s);
+}
+
+static void a_store_without_gets_it_with_the_first_commit(void **state)
+{
+	(void)state;
+	struct store *s = open_store();
+	struct store_batch *b;
+	MDB_txn *txn;
+	MDB_val key = val_make("id", 2);
+	uint8_t id[STORE_ID_SIZE], announced[STORE_ID_SIZE];
+	assert_ok(env_write_begin(&s->env, &txn, &e));
+	assert_int_equal(mdb_del(txn, s->env.meta, &key, NULL), 0);
+	assert_int_equal(env_commit(&s->env, txn), 0);
+	assert_code(CEL_ENOTFOUND, read_id(s, id));
+	for (int i = 0; i < 2; i++) { /* the first batch is dropped */
+		assert_ok(store_batch_begin(s, 0, &b, &e));
+		assert_ok(store_batch_id(b, announced, &e));
+		if (i == 1)
+			assert_ok(store_batch_commit(b, NULL, NULL, 0, 0, &e));
+		store_batch_free(b);
+		assert_code(i == 0 ? CEL_ENOTFOUND : 0, read_id(s, id));
+	}
+	assert_memory_equal(id, announced, STORE_ID_SIZE);
+	assert_ok(store_batch_begin(s, 0, &b, &e));
+	assert_ok(store_batch_id(b, announced, &e));
+	assert_ok(store_batch_commit(b, NULL, NULL, 0, 0, &e));
+	store_batch_free(b);
+	assert_memory_equal(id, announced, STORE_ID_SIZE);
+	assert_ok(read_id(s, announced));
+	assert_memory_equal(id, announced, STORE_ID_SIZE);
+	store_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_store_has_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_store_without_gets_it_with_the_first_commit, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
