@@ -25,8 +25,10 @@ int ids_open(const char *path, bool is_nul, struct ids **out, struct cel_error *
 		return error_nomem(e, sizeof *ids);
 	ids->is_nul = is_nul;
 	int rc = stream_open(path, &ids->stream, e);
+	if (rc == 0)
+		rc = stream_unpack(&ids->stream, e);
 	if (rc < 0) {
-		mem_free(ids);
+		ids_free(ids);
 		return rc;
 	}
 	*out = ids;
@@ -54,6 +56,8 @@ int ids_next(struct ids *ids, struct slice *out, struct cel_error *e)
 	for (;;) {
 		struct slice got;
 		int rc = stream_peek(ids->stream, PEEK, &got, e);
+		if (rc < 0 && stream_is_unpacked(ids->stream))
+			error_context(e, "%s", ids_name(ids));
 		if (rc < 0)
 			return rc;
 		if (got.size == 0)

@@ -32,6 +32,12 @@ struct reader {
 	char made_id[CEL_ID_MAX + 32];
 };
 
+static bool has_ending(const char *name, size_t length, const char *ending)
+{
+	size_t its_length = strlen(ending);
+	return length > its_length && memcmp(name + length - its_length, ending, its_length) == 0;
+}
+
 static const struct format *format_of_name(const char *name)
 {
 	static const struct {
@@ -41,10 +47,13 @@ static const struct format *format_of_name(const char *name)
 		{".npy", &FORMAT_NPY},     {".fvecs", &FORMAT_FVECS},  {".bvecs", &FORMAT_BVECS},
 		{".jsonl", &FORMAT_JSONL}, {".ndjson", &FORMAT_JSONL}, {".json", &FORMAT_JSONL},
 	};
+	static const char *const PACKED[] = {".gz", ".zst", ".xz"};
 	size_t length = strlen(name);
+	for (size_t i = 0; i < sizeof PACKED / sizeof *PACKED; i++)
+		if (has_ending(name, length, PACKED[i]))
+			length -= strlen(PACKED[i]);
 	for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++) {
-		size_t its_length = strlen(ENDINGS[i].ending);
-		if (length > its_length && strcmp(name + length - its_length, ENDINGS[i].ending) == 0)
+		if (has_ending(name, length, ENDINGS[i].ending))
 			return ENDINGS[i].format;
 	}
 	return NULL;
@@ -125,6 +134,8 @@ static int open_parts(struct reader *r, const char *path, const struct reader_op
 			return error_nomem(e, strlen(o->id_prefix) + 1);
 	}
 	int rc = stream_open(path, &r->stream, e);
+	if (rc == 0)
+		rc = stream_unpack(&r->stream, e);
 	if (rc == 0 && o->ids_path != NULL)
 		rc = ids_open(o->ids_path, o->is_ids_nul, &r->ids, e);
 	return rc < 0 ? rc : open_format(r, e);
@@ -209,6 +220,8 @@ static int give_id(struct reader *r, struct format_row *row, struct cel_error *e
 	if (r->ids != NULL) {
 		struct slice id;
 		int rc = ids_next(r->ids, &id, e);
+		if (rc < 0)
+			r->can_continue = false;
 		if (rc < 0)
 			return rc;
 		if (rc == 0)

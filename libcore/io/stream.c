@@ -10,7 +10,9 @@
  *
  * A ring that is refused, at any moment, is given up and reading goes on with read(2) behind the last byte that was
  * delivered; if the error was real, read(2) meets it again and reports it. Small files and pipes start with read(2):
- * setting up a ring costs more than they take to read. */
+ * setting up a ring costs more than they take to read.
+ *
+ * A stream that undoes compression takes its blocks from a decoder, which is fed by a second stream. */
 #include "stream.h"
 
 #include <errno.h>
@@ -23,6 +25,7 @@
 
 #include "alloc.h"
 #include "buf.h"
+#include "decode.h"
 #include "error.h"
 #include "fault.h"
 #include "ring.h"
@@ -39,7 +42,9 @@ struct stream {
 	uint64_t fetched;   /* bytes that came in blocks */
 	uint64_t consumed;
 	struct ring *ring;  /* NULL: read(2) */
-	uint8_t *buffer;    /* of read(2), made when first needed */
+	struct stream *packed; /* what the decoder takes; NULL: fd is read */
+	struct decoder *decoder;
+	uint8_t *buffer;    /* of read(2) or the decoder, made when first needed */
 	size_t buffer_size;
 	struct slice window; /* unconsumed, in block or seam */
 	struct slice block;  /* behind what the seam has of it; the window itself while is_seam is false */
@@ -56,6 +61,26 @@ static int wait_readable(struct stream *s, struct cel_error *e)
 	return 0;
 }
 
+static int decode_block(struct stream *s, struct cel_error *e)
+{
+	for (;;) {
+		struct slice in;
+		int rc = stream_peek(s->packed, 1, &in, e);
+		if (rc < 0)
+			return rc;
+		size_t had = in.size, made = 0;
+		rc = decoder_run(s->decoder, &in, had == 0, s->buffer, s->buffer_size, &made, e);
+		if (rc < 0)
+			return rc;
+		stream_consume(s->packed, had - in.size);
+		s->is_end = rc == 0 && made == 0;
+		if (made > 0 || s->is_end) {
+			s->block = slice_make(s->buffer, made);
+			return 0;
+		}
+	}
+}
+
 static int read_block(struct stream *s, struct cel_error *e)
 {
 	if (s->buffer == NULL) {
@@ -63,6 +88,8 @@ static int read_block(struct stream *s, struct cel_error *e)
 		if (s->buffer == NULL)
 			return error_nomem(e, s->buffer_size);
 	}
+	if (s->packed != NULL)
+		return decode_block(s, e);
 	for (;;) {
 		ssize_t got = s->is_regular ? io_pread(s->fd, s->buffer, s->buffer_size, (off_t)(s->start + s->fetched))
 					    : io_read(s->fd, s->buffer, s->buffer_size);
@@ -249,10 +276,40 @@ int stream_open(const char *path, struct stream **out, struct cel_error *e)
 	return rc;
 }
 
+static int unpack(struct stream **stream, enum decode_kind kind, struct cel_error *e)
+{
+	struct stream *s = mem_calloc(1, sizeof *s);
+	if (s == NULL)
+		return error_nomem(e, sizeof *s);
+	s->fd = -1;
+	s->buffer_size = READ_SIZE;
+	s->name = mem_strdup((*stream)->name);
+	int rc = s->name == NULL ? error_nomem(e, strlen((*stream)->name) + 1) : decoder_new(kind, &s->decoder, e);
+	if (rc < 0) {
+		stream_free(s);
+		return rc;
+	}
+	s->packed = *stream;
+	*stream = s;
+	return 0;
+}
+
+int stream_unpack(struct stream **stream, struct cel_error *e)
+{
+	struct slice start;
+	int rc = stream_peek(*stream, 1, &start, e);
+	if (rc == 0 && start.size > 0 && decode_may_begin(start.data[0]))
+		rc = stream_peek(*stream, DECODE_MAGIC_MAX, &start, e);
+	enum decode_kind kind = rc == 0 ? decode_detect(start) : DECODE_NONE;
+	return kind != DECODE_NONE ? unpack(stream, kind, e) : rc;
+}
+
 void stream_free(struct stream *s)
 {
 	if (s == NULL)
 		return;
+	decoder_free(s->decoder);
+	stream_free(s->packed);
 	ring_free(s->ring);
 	if (s->fd == STDIN_FILENO && s->is_regular) /* whoever reads it next goes on where we stopped */
 		lseek(s->fd, (off_t)(s->start + s->consumed), SEEK_SET);
@@ -262,6 +319,11 @@ void stream_free(struct stream *s)
 	mem_free(s->buffer);
 	mem_free(s->name);
 	mem_free(s);
+}
+
+bool stream_is_unpacked(const struct stream *s)
+{
+	return s->packed != NULL;
 }
 
 const char *stream_name(const struct stream *s)

@@ -16,8 +16,14 @@ int stream_open_fd(int fd, const char *name, struct stream **out, struct cel_err
 int stream_open(const char *path, struct stream **out, struct cel_error *e);
 void stream_free(struct stream *s);
 
+/* If the content is gzip, zstd or xz, puts a stream of what is inside of it in place of the stream, which it owns then.
+ * To be called before anything was consumed. Reading on is CEL_EDATA, without the name, where the data is damaged or cut
+ * short. After an error *stream is what it was. */
+int stream_unpack(struct stream **stream, struct cel_error *e);
+bool stream_is_unpacked(const struct stream *s);
+
 const char *stream_name(const struct stream *s);
-uint64_t stream_offset(const struct stream *s); /* bytes consumed */
+uint64_t stream_offset(const struct stream *s); /* bytes consumed, unpacked ones */
 
 /* At least `wanted` unconsumed bytes as one contiguous slice, fewer only at the end of the input; more if more are at
  * hand. Borrowed until the next call on s. CEL_EIO, CEL_ENOMEM. `wanted` must be bounded by the caller. */

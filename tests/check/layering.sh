@@ -24,6 +24,9 @@ T
 cat >"$work/outside" <<'T'
 lmdb.h libcore/store
 liburing.h libcore/io
+zlib.h libcore/io
+zstd.h libcore/io
+lzma.h libcore/io
 simdjson.h libcore/ingest
 openssl/ libcore/base
 sleef.h simd
