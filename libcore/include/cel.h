@@ -215,6 +215,25 @@ int cel_moves_new(struct cel_store *store, const char *name, struct cel_moves **
 int cel_moves_next(struct cel_moves *moves, const struct cel_move **out); /* 1 or 0 */
 void cel_moves_free(struct cel_moves *moves);
 
+/* The search for the first bad commit: whatever descends from it is bad, whatever does not is good. Candidates are the
+ * ancestors of a bad commit, and itself, that are not ancestors of a good one. */
+enum cel_verdict { CEL_GOOD, CEL_BAD, CEL_SKIP };
+struct cel_bisect_step {
+	char commit[CEL_CID_TEXT_SIZE];
+	bool has_tree; /* false: it can only be skipped */
+};
+struct cel_bisect;
+/* CEL_EUSAGE if good is no ancestor of bad. */
+int cel_bisect_new(struct cel_store *store, const char *good, const char *bad, struct cel_bisect **out,
+		   struct cel_error *e);
+void cel_bisect_free(struct cel_bisect *bisect);
+/* 1: the commit to be judged next, the one that halves the candidates best. 0: it is decided. */
+int cel_bisect_next(struct cel_bisect *bisect, struct cel_bisect_step *out, struct cel_error *e);
+void cel_bisect_tell(struct cel_bisect *bisect, enum cel_verdict verdict);
+uint64_t cel_bisect_left(const struct cel_bisect *bisect); /* candidates; at the end more than 1 if some were skipped */
+/* The i-th candidate, i < cel_bisect_left: ancestors first, the last is known to be bad. */
+void cel_bisect_candidate(const struct cel_bisect *bisect, uint64_t i, char commit[CEL_CID_TEXT_SIZE]);
+
 /* ----------------------------------------------------------------------------------------------- records */
 
 struct cel_record {
@@ -334,6 +353,21 @@ int cel_query_file(struct cel_query *query, const char *path, const struct cel_s
 /* Answers with the neighbours of a stored record, itself left out. CEL_ENOTFOUND if there is no such id. */
 int cel_query_id(struct cel_query *query, const void *id, size_t id_size, cel_answer_fn *answer, void *context,
 		 struct cel_error *e);
+
+/* The true answers to a file of queries: an .ivecs file, a row a query, of the numbers of records. */
+struct cel_truth_options {
+	uint32_t k;            /* numbers a row that count; 0: all */
+	const char *id_prefix; /* number n is the record of this id and n; NULL: of the id n */
+	const char *ids;       /* file of ids, one a line: number n is the one on line n + 1; NULL: none */
+};
+struct cel_truth;
+int cel_truth_new(const char *path, const struct cel_truth_options *options, struct cel_truth **out, struct cel_error *e);
+void cel_truth_free(struct cel_truth *truth);
+uint32_t cel_truth_k(const struct cel_truth *truth); /* numbers a row: what the query's k should be */
+/* Answers the file and compares: which share of the true answers was found. CEL_EDATA if it has not as many rows as the
+ * truth. */
+int cel_query_recall(struct cel_query *query, const char *path, const struct cel_source_options *source,
+		     struct cel_truth *truth, double *recall, struct cel_error *e);
 
 /* How the last answers were found: "graph", "scan" (of the index file) or "tree" (no index). */
 const char *cel_query_method(const struct cel_query *query);

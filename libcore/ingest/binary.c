@@ -8,12 +8,12 @@
 #include <inttypes.h>
 
 #include "alloc.h"
-#include "bytes.h"
 #include "convert.h"
 #include "error.h"
 #include "npy.h"
 #include "record.h"
 #include "stream.h"
+#include "vecs.h"
 
 struct binary {
 	struct stream *stream;
@@ -24,7 +24,6 @@ struct binary {
 	uint64_t n_rows;
 	uint64_t n_done;
 	size_t row_size;    /* bytes in the file */
-	size_t prefix_size; /* of them before the numbers */
 	size_t to_consume;  /* bytes of the row in the caller's hands */
 	uint8_t *elements;  /* converted */
 };
@@ -53,7 +52,6 @@ static int binary_new(struct stream *s, const struct cel_schema *schema, struct 
 	b->schema = schema;
 	b->type = type;
 	b->is_identity = convert_is_identity(type, schema->type);
-	b->prefix_size = prefix_size;
 	b->row_size = prefix_size + schema->dim * number_size(type);
 	b->elements = mem_alloc(schema_vector_size(schema));
 	if (b->elements == NULL) {
@@ -121,32 +119,29 @@ static int bvecs_open(struct stream *s, const struct cel_schema *schema, void **
 	return vecs_open(s, schema, NUMBER_U8, self, e);
 }
 
-/* The whole row, still unconsumed. 1, 0 at a proper end, or an error. */
-static int peek_row(struct binary *b, struct slice *got, struct cel_error *e)
+/* The numbers of a row of .npy, still unconsumed. 1, 0 at a proper end, or an error. */
+static int peek_npy(struct binary *b, struct slice *got, struct cel_error *e)
 {
-	bool is_last = b->has_count && b->n_done == b->n_rows;
+	bool is_last = b->n_done == b->n_rows;
 	int rc = stream_peek(b->stream, is_last ? 1 : b->row_size, got, e);
 	if (rc < 0)
 		return rc;
 	if (is_last && got->size > 0)
 		return error_set(e, CEL_EDATA, "the header lies: more bytes follow the %" PRIu64 " rows that it tells of",
 				 b->n_rows);
-	if (is_last || (!b->has_count && got->size == 0))
+	if (is_last)
 		return 0;
-	if (got->size >= b->prefix_size && b->prefix_size > 0) {
-		uint32_t dim = load_le32(got->data);
-		if (dim > INT32_MAX)
-			return error_set(e, CEL_EDATA, "the dimension is negative");
-		rc = check_dim(dim, b->schema, e);
-		if (rc < 0)
-			return rc;
-	}
-	if (got->size < b->row_size && b->has_count)
+	if (got->size < b->row_size)
 		return error_set(e, CEL_EDATA, "truncated: the file ends in this row, the header tells of %" PRIu64,
 				 b->n_rows);
-	if (got->size < b->row_size)
-		return error_set(e, CEL_EDATA, "truncated: the file ends in this row");
 	return 1;
+}
+
+static int peek_row(struct binary *b, struct slice *numbers, struct cel_error *e)
+{
+	if (b->has_count)
+		return peek_npy(b, numbers, e);
+	return vecs_peek(b->stream, b->schema->dim, number_size(b->type), "collection", numbers, e);
 }
 
 static int binary_next(void *self, struct format_row *row, struct cel_error *e)
@@ -155,18 +150,18 @@ static int binary_next(void *self, struct format_row *row, struct cel_error *e)
 	stream_consume(b->stream, b->to_consume);
 	b->to_consume = 0;
 	*row = (struct format_row){.number = b->n_done + 1};
-	struct slice got;
-	int rc = peek_row(b, &got, e);
+	struct slice numbers;
+	int rc = peek_row(b, &numbers, e);
 	if (rc <= 0)
 		return rc;
 	b->to_consume = b->row_size;
 	b->n_done++;
 	row->is_intact = true;
-	row->vector = slice_make(got.data + b->prefix_size, schema_vector_size(b->schema));
+	row->vector = slice_make(numbers.data, schema_vector_size(b->schema));
 	if (b->is_identity)
 		return 1;
 	row->vector.data = b->elements;
-	rc = convert_numbers(b->type, got.data + b->prefix_size, b->schema->dim, b->schema->type, b->elements, e);
+	rc = convert_numbers(b->type, numbers.data, b->schema->dim, b->schema->type, b->elements, e);
 	return rc < 0 ? rc : 1;
 }
 

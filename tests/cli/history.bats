@@ -171,3 +171,67 @@ words	3	2	f32	cosine' ]
 	refuses 64 "schema" cel create x --metric l2 --from words
 	refuses 64 "collection name" cel create X --from words
 }
+
+# Twelve commits on `words`, of which the seventh loses 20 records; q.npy are queries, t.ivecs their answers at the first
+# one, by row number.
+plant() {
+	make_collection words
+	rows -n 60 base.npy base.ids
+	rows -n 8 --seed 5 q.npy
+	cel-build -q --no-index words --ids base.ids base.npy
+	cel-query words -k 5 --exact q.npy | python3 -c '
+import struct, sys
+ids = open("base.ids").read().split()
+rows = [line.split("\t") for line in sys.stdin]
+for i in range(8):
+    answer = [ids.index(r[2]) for r in rows if r[0] == str(i)]
+    assert len(answer) == 5
+    sys.stdout.buffer.write(struct.pack("<6i", 5, *answer))' >t.ivecs
+	local i
+	for i in $(seq 2 12); do
+		if [ "$i" -eq 7 ]; then
+			head -n 20 base.ids | cel-build -q --no-index -m culprit words --delete -
+		else
+			printf '{"id":"far%d","vector":[99,99,99,99,99,99,99,99,99,99,99,99,99,99,99,%d]}\n' "$i" "$i" |
+				cel-build -q --no-index -m "commit $i" words
+		fi
+	done
+}
+
+@test "bisect: the first commit that answers badly" {
+	plant
+	exits 0 cel bisect words~11 words --queries q.npy --truth t.ivecs --id-prefix r --min-recall 0.95
+	[ "$(cut -f 1,4,5 <<<"$output")" = "$(commit_of words~5)	tester	culprit" ]
+	[ "$(grep -c 'step ' <<<"$stderr")" -le 4 ]
+	[ "$(head -n 1 <<<"$stderr")" = "cel bisect: words~11: recall 1; words: recall $(cut -f 2 <<<"$output")" ]
+	[[ $stderr == *"candidates left: 1" ]]
+	local lines=$output
+	exits 0 cel bisect -q words~11 words --queries q.npy --truth t.ivecs --truth-ids base.ids --min-recall 0.95 --exact -k 5
+	[ "$output" = "$lines" ]
+	[ -z "$stderr" ]
+	exits 0 cel bisect -q words~6 words~5 --queries q.npy --truth t.ivecs --id-prefix r --min-recall 0.95
+	[ "$output" = "$lines" ]
+	[ "$(cel bisect -q --json words~7 words~1 --queries q.npy --truth t.ivecs --id-prefix r --min-recall 0.95 -k 3 |
+		json 'r[0]["commit"], r[0]["recall"] < 0.95, r[0]["message"], len(r)')" = "('$(commit_of words~5)', True, 'culprit', 1)" ]
+	refuses_loudly() {
+		exits "$1" cel bisect "${@:3}"
+		[ -z "$output" ]
+		[[ $stderr == *$2* ]]
+	}
+	local -a with=(--queries q.npy --truth t.ivecs --id-prefix r)
+	refuses_loudly 64 "words~5 is not good: its recall of" words~5 words "${with[@]}" --min-recall 0.95
+	refuses_loudly 64 "words~6 is not bad: its recall of 1 is not below 0.95" words~11 words~6 "${with[@]}" --min-recall 0.95
+	refuses_loudly 64 "no ancestor" words words~11 "${with[@]}" --min-recall 0.95 || [[ $stderr == *"descends from it"* ]]
+	refuses 64 "needed" cel bisect words~11 words --queries q.npy --truth t.ivecs
+	refuses 64 "GOOD" cel bisect words --queries q.npy --truth t.ivecs --min-recall 0.95
+	refuses 64 "a file" cel bisect words~11 words --queries - --truth t.ivecs --min-recall 0.95
+	refuses 65 "t.ivecs|row 1|5 numbers, 6" cel bisect words~11 words "${with[@]}" --min-recall 0.95 -k 6
+	head -n 9 base.ids >few.ids
+	refuses 65 "beyond the 9 ids of few.ids" cel bisect words~11 words --queries q.npy --truth t.ivecs --truth-ids few.ids --min-recall 0.9
+	rows -n 9 q9.npy
+	refuses 65 "8 rows, there are more queries" cel bisect words~11 words --queries q9.npy --truth t.ivecs --id-prefix r --min-recall 0.9
+	rows -n 7 q7.npy
+	refuses 65 "8 rows|7 queries in q7.npy" cel bisect words~11 words --queries q7.npy --truth t.ivecs --id-prefix r --min-recall 0.9
+	# A number alone is the id itself: nothing is found here.
+	refuses 64 "words~11 is not good: its recall of 0" cel bisect -q words~11 words --queries q.npy --truth t.ivecs --min-recall 0.9
+}

@@ -24,6 +24,7 @@
 #include "reading.h"
 #include "record.h"
 #include "stream.h"
+#include "vecs.h"
 
 static void check_jsonl(const struct cel_schema *schema, bool is_id_optional, const char *content, const char *rows,
 			const char *errors)
@@ -310,6 +311,56 @@ static void test_vecs(void **state)
 	check_vecs("v.bvecs", b, 14, FIRST, "NAME: row 2: the dimension is negative\n");
 	store_le32(f + 16, 0x7fffffff);
 	check_vecs("v.fvecs", f, 32, FIRST, "NAME: row 2: the dimension is 2147483647, not 3 as in the collection\n");
+}
+
+/* What ivecs_read makes of it: "DIM: NUMBERS...", or the message. */
+static void check_ivecs(const int32_t *numbers, size_t size, uint32_t most, const char *want)
+{
+	uint8_t bytes[64];
+	struct ivecs v;
+	struct cel_error e;
+	struct buf text = {0};
+	for (size_t i = 0; i < (size + 3) / 4; i++)
+		store_le32(bytes + 4 * i, (uint32_t)numbers[i]);
+	const char *name = file_path("t.ivecs");
+	write_file(name, slice_make(bytes, size));
+	if (ivecs_read(name, most, &v, &e) < 0) {
+		const char *message = strstr(e.message, "t.ivecs: ");
+		assert_int_equal(e.code, CEL_EDATA);
+		assert_non_null(message);
+		assert_string_equal(message + strlen("t.ivecs: "), want);
+		return;
+	}
+	assert_int_equal(buf_printf(&text, NULL, "%u:", v.dim), 0);
+	for (uint64_t i = 0; i < v.n * v.dim; i++)
+		assert_int_equal(buf_printf(&text, NULL, " %u", v.numbers[i]), 0);
+	expect_text(&text, want);
+	buf_release(&text);
+	ivecs_release(&v);
+}
+
+static void test_ivecs(void **state)
+{
+	(void)state;
+	int32_t n[] = {3, 7, 0, INT32_MAX, 3, 4, 5, 6};
+	check_ivecs(n, 32, 0, "3: 7 0 2147483647 4 5 6");
+	check_ivecs(n, 32, 3, "3: 7 0 2147483647 4 5 6");
+	check_ivecs(n, 32, 2, "2: 7 0 4 5");
+	check_ivecs(n, 32, 4, "row 1: 3 numbers, 4 are needed");
+	check_ivecs(n, 0, 0, "there is no row in it");
+	check_ivecs(n, 31, 0, "row 2: truncated: the file ends in this row");
+	check_ivecs(n, 18, 0, "row 2: truncated: the file ends in this row");
+	n[4] = 2;
+	check_ivecs(n, 32, 0, "row 2: the dimension is 2, not 3 as in the first row");
+	n[4] = -2;
+	check_ivecs(n, 32, 0, "row 2: the dimension is negative");
+	n[4] = 3;
+	n[6] = -5;
+	check_ivecs(n, 32, 2, "row 2: number 2 is negative");
+	n[0] = 0;
+	check_ivecs(n, 32, 0, "row 1: the dimension is 0, not in 1..65535");
+	n[0] = INT32_MAX;
+	check_ivecs(n, 32, 0, "row 1: the dimension is 2147483647, not in 1..65535");
 }
 
 /* A .fvecs file of dimension 0x7b begins with '{'. */
@@ -613,7 +664,7 @@ static void test_faults(void **state)
 	}
 }
 
-#define N_TESTS 13u
+#define N_TESTS 14u
 struct mode {
 	const char *io;
 	bool is_piped;
@@ -639,7 +690,8 @@ int main(void)
 		cmocka_unit_test(test_jsonl_good),    cmocka_unit_test(test_jsonl_bad),
 		cmocka_unit_test(test_rules_of_records), cmocka_unit_test(test_npy_good),
 		cmocka_unit_test(test_npy_bad),       cmocka_unit_test(test_bad_values),
-		cmocka_unit_test(test_vecs),          cmocka_unit_test(test_detection),
+		cmocka_unit_test(test_vecs),          cmocka_unit_test(test_ivecs),
+		cmocka_unit_test(test_detection),
 		cmocka_unit_test(test_ids),           cmocka_unit_test(test_wrong_options),
 		cmocka_unit_test(test_formats_agree), cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_faults),
