@@ -25,6 +25,7 @@ static const struct {
 	const char *name, *summary;
 } PROGRAMS[] = {
 	{"build", "add or replace records (cel-build)"},
+	{"diff", "show what differs between two commits (cel-diff)"},
 	{"query", "find the nearest records (cel-query)"},
 };
 #define N_PROGRAMS (sizeof PROGRAMS / sizeof *PROGRAMS)

@@ -39,6 +39,9 @@ int db_rev_has_tree(struct store_read *read, const struct db_rev *rev, struct ce
 int db_rev_need_tree(struct store_read *read, const struct db_rev *rev, struct cel_error *e);
 int db_rev_resolve_tree(struct store_read *read, const char *rev, struct db_rev *out, struct cel_error *e); /* and need */
 
+/* CEL_EDATA, which says what differs, unless the two are equal. */
+int db_schemas_agree(const struct cel_schema *a, const struct cel_schema *b, struct cel_error *e);
+
 /* A caller-owned copy; tags as cel_revision has them. */
 int db_revision_new(struct store_read *read, const char *name, const char *tags, const struct db_rev *rev,
 		    struct cel_revision **out, struct cel_error *e);

@@ -215,6 +215,28 @@ int cel_query_file(struct cel_query *q, const char *path, const struct cel_sourc
 	return rc;
 }
 
+int cel_query_vectors(struct cel_query *q, const void *vectors, size_t n, cel_answer_fn *call, void *context,
+		      struct cel_error *e)
+{
+	size_t size = schema_vector_size(&q->rev.schema), limit = block_limit(q);
+	const uint8_t *p = vectors;
+	int rc = prepare(q, &q->answerer, q->k, e);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		rc = record_check_vector(&q->rev.schema, slice_make(p + i * size, size), e);
+		if (rc < 0)
+			error_context(e, "query %zu", i);
+	}
+	for (size_t done = 0, part; rc == 0 && done < n; done += part) {
+		part = n - done < limit ? n - done : limit;
+		rc = answerer_run(q->answerer, p + done * size, part, e);
+		for (size_t i = 0; rc == 0 && i < part; i++) {
+			struct cel_answer answer = {.row = q->next_row++};
+			rc = give_answer(q, &answer, answerer_hits(q->answerer, i), slice_make(NULL, 0), call, context, e);
+		}
+	}
+	return rc;
+}
+
 /* Answers with the vector of a record; self is its id. */
 static int answer_record(struct cel_query *q, struct slice self, struct slice vector, cel_answer_fn *call, void *context,
 			 struct cel_error *e)

@@ -256,6 +256,65 @@ double cel_element(enum cel_type type, const uint8_t *vector, size_t position);
 #define CEL_ELEMENT_TEXT_MAX 32
 size_t cel_element_format(enum cel_type type, const uint8_t *vector, size_t position, char out[CEL_ELEMENT_TEXT_MAX]);
 
+/* -------------------------------------------------------------------------------------------------- diff */
+
+enum cel_change_kind { CEL_ADDED = 1, CEL_DELETED, CEL_CHANGED };
+
+/* What is compared: from A to B, in one store or in two. Borrowed as long as what was made of it. */
+struct cel_diff_sides {
+	struct cel_store *store_a;
+	const char *rev_a;
+	struct cel_store *store_b;
+	const char *rev_b;
+};
+struct cel_diff_options {
+	bool is_ids_only; /* only the kinds and ids of the changes: quicker */
+};
+
+/* CEL_EDATA if the schemas differ, which names how. options may be NULL. */
+struct cel_diff;
+int cel_diff_new(const struct cel_diff_sides *sides, const struct cel_diff_options *options, struct cel_diff **out,
+		 struct cel_error *e);
+void cel_diff_free(struct cel_diff *diff);
+const struct cel_schema *cel_diff_schema(const struct cel_diff *diff);
+
+struct cel_values {
+	const uint8_t *vector; /* elements, little-endian; NULL: none */
+	size_t vector_size;
+	const char *metadata; /* canonical JSON object; NULL: none */
+	size_t metadata_size;
+};
+/* A member of the metadata object, top level only. */
+struct cel_key_change {
+	enum cel_change_kind kind;
+	const uint8_t *key; /* UTF-8, without JSON's escapes */
+	size_t key_size;
+};
+struct cel_change {
+	enum cel_change_kind kind;
+	const uint8_t *id;
+	size_t id_size;
+	struct cel_values before, after; /* empty where there is no such record */
+	/* CEL_CHANGED: */
+	bool has_moved; /* the vectors differ */
+	float distance; /* of the two vectors by the metric of the schema; 0 unless has_moved */
+	const struct cel_key_change *keys; /* by key */
+	size_t n_keys;
+};
+/* Changes by ascending id, in bounded memory; the stores may be written to between the calls. */
+int cel_diff_next(struct cel_diff *diff, struct cel_change *out, struct cel_error *e);
+
+struct cel_diff_counts {
+	uint64_t added, deleted, changed;
+	uint64_t nodes_read; /* of the two trees, to count */
+};
+int cel_diff_count(struct cel_diff *diff, struct cel_diff_counts *out, struct cel_error *e);
+
+/* Writes the patch that makes A's records B's (cel-format(5)), piece by piece; a non-zero result of `write` stops and is
+ * returned. *count: the changes in it. */
+typedef int cel_write_fn(void *context, const void *data, size_t size, struct cel_error *e);
+int cel_diff_patch(struct cel_diff *diff, cel_write_fn *write, void *context, uint64_t *count, struct cel_error *e);
+
 /* ------------------------------------------------------------------------------- input: files of vectors */
 
 enum cel_format { CEL_FORMAT_AUTO, CEL_FORMAT_NPY, CEL_FORMAT_FVECS, CEL_FORMAT_BVECS, CEL_FORMAT_JSONL };
@@ -350,6 +409,10 @@ typedef int cel_answer_fn(void *context, const struct cel_answer *answer, struct
  * stops and is returned. */
 int cel_query_file(struct cel_query *query, const char *path, const struct cel_source_options *source,
 		   cel_answer_fn *answer, void *context, struct cel_error *e);
+/* Answers n vectors, one behind the other, in the elements of the schema as they are stored. CEL_EDATA for one that no
+ * record may have. */
+int cel_query_vectors(struct cel_query *query, const void *vectors, size_t n, cel_answer_fn *answer, void *context,
+		      struct cel_error *e);
 /* Answers with the neighbours of a stored record, itself left out. CEL_ENOTFOUND if there is no such id. */
 int cel_query_id(struct cel_query *query, const void *id, size_t id_size, cel_answer_fn *answer, void *context,
 		 struct cel_error *e);
@@ -372,6 +435,26 @@ int cel_query_recall(struct cel_query *query, const char *path, const struct cel
 /* How the last answers were found: "graph", "scan" (of the index file) or "tree" (no index). */
 const char *cel_query_method(const struct cel_query *query);
 uint32_t cel_query_ef(const struct cel_query *query); /* 0 unless "graph" */
+
+/* How the answer to one query differs between the two sides of a comparison. An answer is the list of ids, nearest first. */
+struct cel_overlap {
+	uint64_t row;      /* of the query, from 0 */
+	const uint8_t *id; /* of the query, or NULL */
+	size_t id_size;
+	bool is_same;   /* the same ids in the same order */
+	double overlap; /* ids in both answers, over the length of the longer one; 1 if both are empty */
+};
+typedef int cel_overlap_fn(void *context, const struct cel_overlap *overlap, struct cel_error *e);
+struct cel_overlap_result {
+	uint32_t k;
+	uint64_t queries, changed; /* changed: not is_same */
+	double mean;               /* of the overlaps; 1 without queries */
+};
+/* Asks both sides every row of the file ("-": standard input) and tells of each in order, in bounded memory; the result does
+ * not depend on the threads. A non-zero result of `call` stops and is returned. */
+int cel_diff_queries(struct cel_diff *diff, const struct cel_query_options *options, const char *path,
+		     const struct cel_source_options *source, cel_overlap_fn *call, void *context,
+		     struct cel_overlap_result *out, struct cel_error *e);
 
 /* --------------------------------------------------------------------------------------------- integrity */
 

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cel-diff: what differs between two commits, of one store or two, one line a change; or their counts, the patch between
+ * them, or the queries that they answer differently. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "place.h"
+#include "print.h"
+
+enum {
+	OPT_STAT = CLI_OWN,
+	OPT_ID_LIST,
+	OPT_PATCH,
+	OPT_QUERIES,
+	OPT_QUERY_IDS,
+	OPT_EF,
+	OPT_EXACT,
+	OPT_RECALL,
+	OPT_FORMAT,
+};
+
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{OPT_STAT, "stat", NULL, "print only how many records were added, deleted and changed"},
+	{OPT_ID_LIST, "ids", NULL, "print only the ids of what differs"},
+	{'0', "null", NULL, "with --ids: end each with NUL, not newline"},
+	{OPT_PATCH, "patch", NULL, "write a patch that 'cel-merge --patch' can apply"},
+	{OPT_QUERIES, "queries", "FILE", "print which queries of FILE are answered differently"},
+	{'k', "k", "K", "answers a query (default 10)"},
+	{OPT_RECALL, "recall", "R", "aim at this recall@10 (default 0.95)"},
+	{OPT_EF, "ef", "N", "walk the graphs with a beam of N"},
+	{OPT_EXACT, "exact", NULL, "compare each query with every record"},
+	{OPT_QUERY_IDS, "query-ids", "FILE", "ids of the queries, one a line"},
+	{OPT_FORMAT, "format", "NAME", "of the queries: npy, fvecs, bvecs or jsonl (default: by content)"},
+	{'j', "jobs", "N", "threads (default: all processors)"},
+	{'v', "verbose", NULL, "say how many nodes were read"},
+	CLI_OPTION_JSON,
+	CLI_OPTION_QUIET,
+	CLI_OPTIONS_END,
+};
+
+static const struct cli_command COMMAND = {
+	.name = "cel-diff",
+	.usage = "[OPTION]... A [B]",
+	.summary = "Print what differs between the records of A and those of B, by id, separated by tabs:\n"
+		   "  + ID   - ID   ~ ID DISTANCE KEYS\n"
+		   "added, deleted, changed; DISTANCE is how far the vector moved, KEYS are those of the metadata.\n"
+		   "A and B are revs, or PATH:REV of another store. Without B, what the commit A itself changed.\n"
+		   "Exit status 1 means that there are differences.",
+	.options = OPTIONS,
+	.examples = "  cel-diff words~1 words\n"
+		    "  cel-diff --stat words@v1 ../other:words\n"
+		    "  cel-diff --patch words~3 words >week.patch\n"
+		    "  cel-diff words~1 words --queries queries.npy -k 10\n",
+};
+
+struct diff_tool {
+	struct cli cli;
+	struct places places;
+	struct cel_diff_options diff;
+	struct cel_query_options query;
+	struct cel_source_options source;
+	const char *queries;
+	bool is_stat, is_ids, is_patch, is_verbose, has_query_option;
+	int end; /* of an id */
+	struct cel_place a, b;
+	uint64_t n_changes;
+};
+
+static void parse_options(struct diff_tool *tool)
+{
+	struct cli *cli = &tool->cli;
+	struct cel_error e;
+	int id;
+	while ((id = cli_next(cli)) != 0) {
+		tool->has_query_option |= id == 'k' || id == 'j' || id >= OPT_QUERY_IDS;
+		switch (id) {
+		case OPT_STAT:
+			tool->is_stat = true;
+			break;
+		case OPT_ID_LIST:
+			tool->is_ids = tool->diff.is_ids_only = true;
+			break;
+		case '0':
+			tool->end = '\0';
+			break;
+		case OPT_PATCH:
+			tool->is_patch = true;
+			break;
+		case OPT_QUERIES:
+			tool->queries = cli->value;
+			break;
+		case 'k':
+			tool->query.k = (uint32_t)cli_count(cli, 1, 65536);
+			break;
+		case OPT_RECALL:
+			tool->query.recall = cli_real(cli, 0.01, 1);
+			break;
+		case OPT_EF:
+			tool->query.ef = (uint32_t)cli_count(cli, 1, 65536);
+			break;
+		case OPT_EXACT:
+			tool->query.is_exact = true;
+			break;
+		case OPT_QUERY_IDS:
+			tool->source.ids = cli->value;
+			break;
+		case OPT_FORMAT:
+			if (cel_format_parse(cli->value, &tool->source.format, &e) < 0)
+				exit(cli_usage(cli, "%s", e.message));
+			break;
+		case 'j':
+			tool->query.threads = (uint32_t)cli_count(cli, 1, 1024);
+			break;
+		case 'v':
+			tool->is_verbose = true;
+			break;
+		}
+	}
+}
+
+/* 0, or EXIT_USAGE having said why. */
+static int check_usage(const struct diff_tool *tool)
+{
+	const struct cli *cli = &tool->cli;
+	if (cli->n_operands < 1 || cli->n_operands > 2)
+		return cli_usage(cli, "which two revs? (one: what that commit changed)");
+	if (tool->is_stat + tool->is_ids + tool->is_patch + (tool->queries != NULL) > 1)
+		return cli_usage(cli, "--stat, --ids, --patch and --queries exclude each other");
+	if (tool->cli.is_json && (tool->is_ids || tool->is_patch))
+		return cli_usage(cli, "--json goes with neither --ids nor --patch");
+	if (tool->end == '\0' && !tool->is_ids)
+		return cli_usage(cli, "-0 is for --ids");
+	if (tool->has_query_option && tool->queries == NULL)
+		return cli_usage(cli, "-k, -j, --recall, --ef, --exact, --query-ids and --format are for --queries");
+	if (tool->query.is_exact && tool->query.ef != 0)
+		return cli_usage(cli, "--exact and --ef exclude each other");
+	if (tool->is_patch && isatty(STDOUT_FILENO))
+		return cli_usage(cli, "a patch is no text: send it to a file or a pipe");
+	return 0;
+}
+
+static int fail_output(struct cel_error *e)
+{
+	e->code = CEL_EIO;
+	snprintf(e->message, sizeof e->message, "cannot write to standard output");
+	return CEL_EIO;
+}
+
+/* ---- changes */
+
+/* A key as it is if it is a plain word, else as a JSON string, so that ',' and the sign in front can be told. */
+static void print_key(const struct cel_key_change *k)
+{
+	bool is_plain = k->key_size > 0;
+	for (size_t i = 0; i < k->key_size && is_plain; i++) {
+		char c = (char)(k->key[i] | 0x20);
+		is_plain = (c >= 'a' && c <= 'z') || (k->key[i] >= '0' && k->key[i] <= '9') || k->key[i] == '_' ||
+			   k->key[i] == '.' || (k->key[i] == '-' && i > 0) || k->key[i] >= 0x80;
+	}
+	if (is_plain)
+		fwrite(k->key, 1, k->key_size, stdout);
+	else
+		print_json_string(stdout, k->key, k->key_size);
+}
+
+static const char SIGNS[] = {[CEL_ADDED] = '+', [CEL_DELETED] = '-', [CEL_CHANGED] = '~'};
+
+static void print_change(const struct cel_change *c)
+{
+	printf("%c\t", SIGNS[c->kind]);
+	fwrite(c->id, 1, c->id_size, stdout);
+	if (c->kind == CEL_CHANGED) {
+		putchar('\t');
+		if (c->has_moved)
+			print_float(stdout, c->distance);
+		else
+			putchar('-');
+		putchar('\t');
+		for (size_t i = 0; i < c->n_keys; i++) {
+			if (i > 0)
+				putchar(',');
+			putchar(SIGNS[c->keys[i].kind]);
+			print_key(&c->keys[i]);
+		}
+		if (c->n_keys == 0)
+			putchar('-');
+	}
+	putchar('\n');
+}
+
+static void print_json_keys(const char *name, enum cel_change_kind kind, const struct cel_change *c)
+{
+	bool is_first = true;
+	printf("\"%s\":[", name);
+	for (size_t i = 0; i < c->n_keys; i++) {
+		if (c->keys[i].kind != kind)
+			continue;
+		if (!is_first)
+			putchar(',');
+		print_json_string(stdout, c->keys[i].key, c->keys[i].key_size);
+		is_first = false;
+	}
+	putchar(']');
+}
+
+static void print_json_values(const char *name, const struct cel_schema *schema, const struct cel_values *values)
+{
+	if (values->vector == NULL)
+		return;
+	printf(",\"%s\":{\"vector\":", name);
+	print_json_vector(stdout, schema->type, values->vector, schema->dim);
+	if (values->metadata != NULL) {
+		printf(",\"metadata\":");
+		fwrite(values->metadata, 1, values->metadata_size, stdout);
+	}
+	putchar('}');
+}
+
+static void print_json_change(const struct cel_schema *schema, const struct cel_change *c)
+{
+	static const char *const NAMES[] = {[CEL_ADDED] = "added", [CEL_DELETED] = "deleted", [CEL_CHANGED] = "changed"};
+	printf("{\"change\":\"%s\",\"id\":", NAMES[c->kind]);
+	print_json_string(stdout, c->id, c->id_size);
+	if (c->kind == CEL_CHANGED) {
+		printf(",\"distance\":");
+		if (c->has_moved)
+			print_float(stdout, c->distance);
+		else
+			printf("null");
+		printf(",\"keys\":{");
+		print_json_keys("added", CEL_ADDED, c);
+		putchar(',');
+		print_json_keys("deleted", CEL_DELETED, c);
+		putchar(',');
+		print_json_keys("changed", CEL_CHANGED, c);
+		putchar('}');
+	}
+	print_json_values("before", schema, &c->before);
+	print_json_values("after", schema, &c->after);
+	printf("}\n");
+}
+
+static int run_changes(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
+{
+	struct cel_change change;
+	int rc;
+	while ((rc = cel_diff_next(diff, &change, e)) > 0) {
+		tool->n_changes++;
+		if (tool->is_ids) {
+			fwrite(change.id, 1, change.id_size, stdout);
+			putchar(tool->end);
+		} else if (tool->cli.is_json) {
+			print_json_change(cel_diff_schema(diff), &change);
+		} else {
+			print_change(&change);
+		}
+		if (ferror(stdout))
+			return fail_output(e);
+	}
+	return rc;
+}
+
+/* ---- counts */
+
+static int run_stat(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
+{
+	struct cel_diff_counts n;
+	int rc = cel_diff_count(diff, &n, e);
+	if (rc < 0)
+		return rc;
+	tool->n_changes = n.added + n.deleted + n.changed;
+	printf(tool->cli.is_json ? "{\"added\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"changed\":%" PRIu64
+				   ",\"nodes_read\":%" PRIu64 "}\n"
+				 : "added\t%" PRIu64 "\ndeleted\t%" PRIu64 "\nchanged\t%" PRIu64 "\n",
+	       n.added, n.deleted, n.changed, n.nodes_read);
+	if (tool->is_verbose)
+		cli_say(&tool->cli, "%" PRIu64 " nodes read", n.nodes_read);
+	return 0;
+}
+
+/* ---- patch */
+
+static int write_patch(void *context, const void *data, size_t size, struct cel_error *e)
+{
+	(void)context;
+	return fwrite(data, 1, size, stdout) == size ? 0 : fail_output(e);
+}
+
+static int run_patch(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
+{
+	int rc = cel_diff_patch(diff, write_patch, NULL, &tool->n_changes, e);
+	if (rc == 0 && tool->is_verbose)
+		cli_say(&tool->cli, "%" PRIu64 " changes", tool->n_changes);
+	return rc;
+}
+
+/* ---- queries */
+
+static void print_overlap(double overlap)
+{
+	printf("%.6g", overlap);
+}
+
+static int on_overlap(void *context, const struct cel_overlap *o, struct cel_error *e)
+{
+	struct diff_tool *tool = context;
+	if (o->is_same)
+		return 0;
+	printf(tool->cli.is_json ? "{\"query\":" : "");
+	if (o->id != NULL && tool->cli.is_json)
+		print_json_string(stdout, o->id, o->id_size);
+	else if (o->id != NULL)
+		fwrite(o->id, 1, o->id_size, stdout);
+	else
+		printf("%" PRIu64, o->row);
+	printf(tool->cli.is_json ? ",\"overlap\":" : "\t");
+	print_overlap(o->overlap);
+	printf(tool->cli.is_json ? "}\n" : "\n");
+	return ferror(stdout) ? fail_output(e) : 0;
+}
+
+static int run_queries(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
+{
+	struct cel_overlap_result r;
+	int rc = cel_diff_queries(diff, &tool->query, tool->queries, &tool->source, on_overlap, tool, &r, e);
+	if (rc != 0)
+		return rc;
+	tool->n_changes = r.changed;
+	printf(tool->cli.is_json ? "{\"mean\":" : "mean\t");
+	print_overlap(r.mean);
+	if (tool->cli.is_json)
+		printf(",\"k\":%" PRIu32 ",\"queries\":%" PRIu64 ",\"changed\":%" PRIu64 "}", r.k, r.queries, r.changed);
+	putchar('\n');
+	cli_say(&tool->cli, "%" PRIu64 " of %" PRIu64 " queries are answered differently", r.changed, r.queries);
+	return 0;
+}
+
+/* ---- which two */
+
+static int open_sides(struct diff_tool *tool, struct cel_diff_sides *sides)
+{
+	struct cli *cli = &tool->cli;
+	int status = cli_open_place(&tool->places, cli->operands[0], &sides->store_a, &tool->a);
+	if (status != 0)
+		return status;
+	if (cli->n_operands == 2) {
+		status = cli_open_place(&tool->places, cli->operands[1], &sides->store_b, &tool->b);
+	} else {
+		sides->store_b = sides->store_a;
+		tool->b = tool->a;
+		size_t size = strlen(tool->a.rev);
+		if (size + 2 >= sizeof tool->a.rev)
+			return cli_usage(cli, "the rev is too long");
+		memcpy(tool->a.rev + size, "~1", sizeof "~1");
+	}
+	sides->rev_a = tool->a.rev;
+	sides->rev_b = tool->b.rev;
+	return status;
+}
+
+static int run(struct diff_tool *tool, const struct cel_diff_sides *sides)
+{
+	struct cel_diff *diff;
+	struct cel_error e;
+	int rc = cel_diff_new(sides, &tool->diff, &diff, &e);
+	if (rc < 0)
+		return cli_fail(&tool->cli, &e);
+	rc = tool->is_stat	     ? run_stat(tool, diff, &e)
+	     : tool->is_patch	     ? run_patch(tool, diff, &e)
+	     : tool->queries != NULL ? run_queries(tool, diff, &e)
+				     : run_changes(tool, diff, &e);
+	cel_diff_free(diff);
+	if (rc < 0)
+		return cli_fail(&tool->cli, &e);
+	return tool->n_changes > 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct diff_tool tool = {.end = '\n'};
+	struct cel_diff_sides sides;
+	cli_init(&tool.cli, &COMMAND, argc, argv);
+	parse_options(&tool);
+	tool.places = (struct places){.cli = &tool.cli, .is_read_only = true};
+	int status = check_usage(&tool);
+	if (status == 0)
+		status = open_sides(&tool, &sides);
+	if (status == 0)
+		status = run(&tool, &sides);
+	cli_close_places(&tool.places);
+	int finished = cli_finish(&tool.cli, status <= 1 ? 0 : status); /* a full disk matters more than that they differ */
+	return finished != 0 ? finished : status;
+}
