@@ -46,7 +46,7 @@ static void print_records(const struct cel_revision *r)
 		putchar('-');
 }
 
-void print_revision_json(const struct cel_revision *r, const struct cel_index_info *index)
+void print_revision_json(const struct cel_revision *r, const struct cel_index_status *index)
 {
 	putchar('{');
 	if (r->name[0] != '\0') {
@@ -83,7 +83,12 @@ void print_revision_json(const struct cel_revision *r, const struct cel_index_in
 	if (index != NULL && !index->is_present)
 		printf(",\"index\":null");
 	if (index != NULL && index->is_present) {
-		printf(",\"index\":{\"M\":%" PRIu32 ",\"ef_construction\":%" PRIu32 ",\"nodes\":%" PRIu64
+		printf(",\"index\":{\"kind\":\"%s\",\"churn\":%" PRIu64, index->is_carried ? "carried" : "canonical",
+		       index->churn);
+		if (index->is_overlaid)
+			printf(",\"overlay\":{\"commit\":\"%s\",\"removed\":%" PRIu64 ",\"added\":%" PRIu64 "}",
+			       index->overlaid_commit, index->removed, index->added);
+		printf(",\"M\":%" PRIu32 ",\"ef_construction\":%" PRIu32 ",\"nodes\":%" PRIu64
 		       ",\"bytes\":%" PRIu64 ",\"digest\":\"%s\",\"path\":",
 		       index->M, index->ef_construction, index->nodes, index->file_size, index->digest);
 		print_json_text(stdout, index->path);
@@ -213,7 +218,21 @@ int verb_log(int argc, char **argv)
 	return cli_finish(&cli, status);
 }
 
-static void print_revision_tsv(const struct cel_revision *r, const struct cel_index_info *index)
+static void print_index(const struct cel_index_status *index)
+{
+	printf("\nindex\tM %" PRIu32 ", ef_construction %" PRIu32 ", %" PRIu64 " bytes, ", index->M, index->ef_construction,
+	       index->file_size);
+	if (index->is_carried)
+		printf("carried, %" PRIu64 " changes since the canonical one", index->churn);
+	else
+		printf("canonical");
+	if (index->is_overlaid)
+		printf("; overlay of %" PRIu64 " removed and %" PRIu64 " added on %s", index->removed, index->added,
+		       index->overlaid_commit);
+	putchar('\n');
+}
+
+static void print_revision_tsv(const struct cel_revision *r, const struct cel_index_status *index)
 {
 	printf("commit\t%s\ntree\t%s\nrecords\t", r->commit, r->tree);
 	print_records(r);
@@ -235,8 +254,7 @@ static void print_revision_tsv(const struct cel_revision *r, const struct cel_in
 		tag += length;
 	}
 	if (index->is_present)
-		printf("\nindex\tM %" PRIu32 ", ef_construction %" PRIu32 ", %" PRIu64 " bytes\n", index->M,
-		       index->ef_construction, index->file_size);
+		print_index(index);
 	else
 		printf("\nindex\tnone\n");
 }
@@ -247,7 +265,7 @@ int verb_show(int argc, char **argv)
 	struct cel_error e;
 	struct cel_store *store;
 	struct cel_revision *revision;
-	struct cel_index_info index;
+	struct cel_index_status index;
 	cli_init(&cli, &SHOW, argc, argv);
 	cli_no_options(&cli);
 	if (cli.n_operands != 1)
@@ -257,7 +275,7 @@ int verb_show(int argc, char **argv)
 		return status;
 	int rc = cel_revision_get(store, cli.operands[0], &revision, &e);
 	if (rc == 0)
-		rc = cel_index_info(store, revision->commit, &index, &e);
+		rc = cel_index_get(store, revision->commit, &index, &e);
 	if (rc < 0)
 		status = cli_fail(&cli, &e);
 	else if (cli.is_json)

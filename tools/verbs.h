@@ -20,8 +20,8 @@
 
 /* verb_show.c: the object that list, log, show and tag print a line of; index may be NULL */
 struct cel_revision;
-struct cel_index_info;
-void print_revision_json(const struct cel_revision *r, const struct cel_index_info *index);
+struct cel_index_status;
+void print_revision_json(const struct cel_revision *r, const struct cel_index_status *index);
 
 #define X(verb, function, summary) int function(int argc, char **argv);
 VERBS(X)

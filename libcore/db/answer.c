@@ -15,7 +15,7 @@
 struct answerer {
 	struct cel_store *store;
 	const struct db_rev *rev;
-	const struct hnsw_index *index;
+	const struct index_view *view;
 	enum answer_method method;
 	uint32_t k, ef, threads;
 	size_t vector_size;
@@ -32,7 +32,7 @@ struct answerer {
 	size_t capacity;       /* in queries */
 };
 
-int answerer_new(struct cel_store *store, const struct db_rev *rev, const struct hnsw_index *index,
+int answerer_new(struct cel_store *store, const struct db_rev *rev, const struct index_view *view,
 		 enum answer_method method, uint32_t k, uint32_t ef, uint32_t threads, struct answerer **out,
 		 struct cel_error *e)
 {
@@ -42,7 +42,7 @@ int answerer_new(struct cel_store *store, const struct db_rev *rev, const struct
 		return error_nomem(e, sizeof *a);
 	*a = (struct answerer){.store = store,
 			       .rev = rev,
-			       .index = index,
+			       .view = view,
 			       .method = method,
 			       .k = k,
 			       .ef = ef > k ? ef : k,
@@ -111,7 +111,9 @@ static int run_index(struct answerer *a, uint32_t threads, struct cel_error *e)
 		a->capacity = a->n;
 	}
 	for (uint32_t i = 0; i < threads; i++) {
-		int rc = a->searchers[i] != NULL ? 0 : hnsw_searcher_new(a->index, a->k, a->ef, &a->searchers[i], e);
+		if (a->searchers[i] != NULL)
+			continue;
+		int rc = hnsw_searcher_new(a->view->index, a->view->overlay, a->k, a->ef, &a->searchers[i], e);
 		if (rc < 0)
 			return rc;
 	}

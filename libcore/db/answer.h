@@ -7,13 +7,13 @@
 #define DB_ANSWER_H
 
 #include "db.h"
-#include "hnsw.h"
+#include "index_view.h"
 
 enum answer_method { ANSWER_GRAPH, ANSWER_SCAN, ANSWER_TREE };
 
 struct answerer;
-/* index may be NULL (ANSWER_TREE only); rev and index are borrowed. k is the most hits ever asked for. */
-int answerer_new(struct cel_store *store, const struct db_rev *rev, const struct hnsw_index *index,
+/* The view's index may be NULL (ANSWER_TREE only); rev and view are borrowed. k is the most hits ever asked for. */
+int answerer_new(struct cel_store *store, const struct db_rev *rev, const struct index_view *view,
 		 enum answer_method method, uint32_t k, uint32_t ef, uint32_t threads, struct answerer **out,
 		 struct cel_error *e);
 void answerer_free(struct answerer *a);

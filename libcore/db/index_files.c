@@ -1,204 +1,127 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which file is the index of a rev, and building it. An index is a function of the tree, the metric, the element type
- * and the parameters, and all of them stand in its name; so two commits of one tree share it, and a file that is there
- * needs no building. It is derived: the commit stands whether or not there is one. */
+/* An index is a function of the tree, the metric, the element type and the parameters, and all of them stand in its name;
+ * so two commits of one tree share it, and what there is can be told without opening anything. */
+#include "index_files.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "alloc.h"
-#include "db.h"
 #include "error.h"
-#include "hnsw.h"
-#include "index_files.h"
 #include "record.h"
-#include "tree.h"
 
-/* "TREE.METRIC-TYPE-DIM." */
-static void name_prefix(const struct db_rev *rev, char out[DB_INDEX_NAME_MAX])
+static void name_format(const struct cel_schema *schema, const struct index_file *file, char out[DB_INDEX_NAME_MAX])
 {
 	char tree[CEL_CID_TEXT_SIZE];
-	cid_format(&rev->commit.tree, tree);
-	snprintf(out, DB_INDEX_NAME_MAX, "%s.%s-%s-%u.", tree, cel_metric_name(rev->schema.metric),
-		 cel_type_name(rev->schema.type), rev->schema.dim);
+	cid_format(&file->tree, tree);
+	snprintf(out, DB_INDEX_NAME_MAX, "%s.%s-%s-%u.M%u.efc%u.hnsw", tree, cel_metric_name(schema->metric),
+		 cel_type_name(schema->type), schema->dim, file->params.M, file->params.ef_construction);
 }
 
-void db_index_name(const struct db_rev *rev, uint32_t M, uint32_t ef_construction, char out[DB_INDEX_NAME_MAX])
+/* What was read must be what is written for it, so a name has one spelling. */
+static bool name_parse(const struct cel_schema *schema, const char *name, struct index_file *out)
 {
-	name_prefix(rev, out);
-	size_t used = strlen(out);
-	snprintf(out + used, DB_INDEX_NAME_MAX - used, "M%u.efc%u.hnsw", M, ef_construction);
+	char again[DB_INDEX_NAME_MAX];
+	const char *dot = strchr(name, '.'), *parameters = strrchr(name, 'M');
+	if (dot == NULL || parameters == NULL || cid_parse(slice_make(name, (size_t)(dot - name)), &out->tree, NULL) < 0 ||
+	    sscanf(parameters, "M%u.efc%u.hnsw", &out->params.M, &out->params.ef_construction) != 2)
+		return false;
+	name_format(schema, out, again);
+	return strcmp(name, again) == 0;
 }
 
-int db_index_find(struct cel_store *store, const struct db_rev *rev, struct buf *path, struct cel_error *e)
+int index_file_path(struct cel_store *store, const struct cel_schema *schema, const struct index_file *file,
+		    struct buf *path, struct cel_error *e)
 {
-	char prefix[DB_INDEX_NAME_MAX], best[DB_INDEX_NAME_MAX] = "";
-	uint32_t best_M = 0, best_ef = 0;
-	name_prefix(rev, prefix);
-	DIR *directory = opendir(store_index_path(store->store));
-	if (directory == NULL && errno != ENOENT)
-		return error_set_errno(e, CEL_EIO, errno, "%s", store_index_path(store->store));
-	for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
-		size_t length = strlen(prefix);
-		uint32_t M, ef;
-		int end = 0;
-		if (strncmp(entry->d_name, prefix, length) != 0 ||
-		    sscanf(entry->d_name + length, "M%u.efc%u.hnsw%n", &M, &ef, &end) != 2 || end == 0 ||
-		    entry->d_name[length + (size_t)end] != '\0')
-			continue;
-		if (ef > best_ef || (ef == best_ef && M > best_M)) {
-			best_ef = ef;
-			best_M = M;
-			db_index_name(rev, M, ef, best);
-		}
-	}
-	if (directory != NULL)
-		closedir(directory);
-	if (best[0] == '\0')
-		return error_set(e, CEL_ENOTFOUND, "there is no index");
-	int rc = buf_printf(path, e, "%s/%s", store_index_path(store->store), best);
+	char name[DB_INDEX_NAME_MAX];
+	name_format(schema, file, name);
+	int rc = buf_printf(path, e, "%s/%s",
+			    file->is_carried ? store_cache_path(store->store) : store_index_path(store->store), name);
 	return rc < 0 ? rc : buf_append_byte(path, '\0', e);
 }
 
-/* The records of a tree, as the builder asks for them. The snapshot ends with the last record: the graph takes much
- * longer to build, and an old snapshot keeps LMDB from using its free pages. */
-struct tree_input {
-	struct store_read *read; /* NULL when the input has ended */
-	struct prolly_cursor *cursor;
-	const struct db_rev *rev;
-};
-
-static void tree_input_release(struct tree_input *input)
+static int add_file(struct index_files *files, const struct index_file *file, struct cel_error *e)
 {
-	if (input->read == NULL)
-		return;
-	prolly_cursor_free(input->cursor);
-	store_read_end(input->read);
-	input->read = NULL;
+	if (files->n == files->capacity) {
+		size_t capacity = files->capacity * 2 + 8;
+		struct index_file *grown = mem_realloc(files->files, capacity, sizeof *grown);
+		if (grown == NULL)
+			return error_nomem(e, capacity * sizeof *grown);
+		files->files = grown;
+		files->capacity = capacity;
+	}
+	files->files[files->n++] = *file;
+	return 0;
 }
 
-static int tree_input_next(void *context, struct slice *id, struct slice *vector, struct cel_error *e)
+static int list_directory(const char *path, bool is_carried, const struct cel_schema *schema, struct index_files *out,
+			  struct cel_error *e)
 {
-	struct tree_input *input = context;
-	struct prolly_entry entry;
-	if (input->read == NULL)
+	DIR *directory = opendir(path);
+	if (directory == NULL && errno == ENOENT)
 		return 0;
-	int rc = prolly_cursor_next(input->cursor, &entry, e);
-	if (rc == 0)
-		tree_input_release(input);
-	if (rc <= 0)
-		return rc;
-	*id = entry.id;
-	rc = db_entry_vector(input->read, input->rev, &entry, vector, e);
-	return rc < 0 ? rc : 1;
-}
-
-static int tell_progress(void *context, uint64_t done, uint64_t total)
-{
-	const struct cel_index_options *options = context;
-	return options->on_progress != NULL ? options->on_progress(options->context, "index", done, total) : 0;
-}
-
-/* Takes over `read`. */
-static int build_file(struct store_read *read, const struct db_rev *rev, const struct hnsw_params *params,
-		      const char *path, const struct cel_index_options *options, struct cel_error *e)
-{
-	struct tree_input tree = {.read = read, .rev = rev};
-	struct hnsw_input input = {.next = tree_input_next, .context = &tree};
-	int rc = prolly_cursor_new(read, &rev->commit.tree, &tree.cursor, e);
-	if (rc < 0)
-		tree.cursor = NULL;
-	if (rc == 0)
-		rc = prolly_count(read, &rev->commit.tree, &input.count, e);
-	if (rc == 0)
-		rc = hnsw_build(&rev->schema, params, &rev->commit.tree, &input, db_thread_count(options->threads), path,
-				tell_progress, (void *)(uintptr_t)options, e);
-	tree_input_release(&tree);
+	if (directory == NULL)
+		return error_set_errno(e, CEL_EIO, errno, "%s", path);
+	int rc = 0;
+	for (struct dirent *entry; rc == 0 && (entry = readdir(directory)) != NULL;) {
+		struct index_file file = {.is_carried = is_carried};
+		if (name_parse(schema, entry->d_name, &file))
+			rc = add_file(out, &file, e);
+	}
+	closedir(directory);
 	return rc;
 }
 
-static bool is_good_file(const char *path)
+static int file_compare(const void *x, const void *y)
 {
-	struct hnsw_index *index;
-	if (hnsw_open(path, &index, NULL) < 0)
-		return false;
-	bool is_good = hnsw_verify(index, NULL) == 0;
-	hnsw_close(index);
-	return is_good;
+	const struct index_file *a = x, *b = y;
+	int order = cid_compare(&a->tree, &b->tree);
+	if (order != 0)
+		return order;
+	if (a->is_carried != b->is_carried)
+		return a->is_carried ? 1 : -1;
+	if (a->params.ef_construction != b->params.ef_construction)
+		return a->params.ef_construction > b->params.ef_construction ? -1 : 1;
+	return (a->params.M < b->params.M) - (a->params.M > b->params.M);
 }
 
-/* 0 stands for the default. */
-static int index_params(const struct cel_index_options *options, struct hnsw_params *out, struct cel_error *e)
+int index_files_list(struct cel_store *store, const struct cel_schema *schema, struct index_files *out,
+		     struct cel_error *e)
 {
-	out->M = options->M != 0 ? options->M : HNSW_M_DEFAULT;
-	out->ef_construction = options->ef_construction != 0 ? options->ef_construction : HNSW_EF_CONSTRUCTION_DEFAULT;
-	if (out->M < 4 || out->M > 128)
-		return error_set(e, CEL_EUSAGE, "M %u is not in 4..128", out->M);
-	if (out->ef_construction < 8 || out->ef_construction > 4096)
-		return error_set(e, CEL_EUSAGE, "ef_construction %u is not in 8..4096", out->ef_construction);
-	return 0;
-}
-
-int cel_index_build(struct cel_store *store, const char *rev, const struct cel_index_options *options,
-		    struct cel_error *e)
-{
-	static const struct cel_index_options DEFAULTS = {0};
-	if (options == NULL)
-		options = &DEFAULTS;
-	struct hnsw_params params;
-	struct store_read *read;
-	int rc = index_params(options, &params, e);
+	*out = (struct index_files){0};
+	int rc = list_directory(store_index_path(store->store), false, schema, out, e);
 	if (rc == 0)
-		rc = store_read_begin(store->store, &read, e);
+		rc = list_directory(store_cache_path(store->store), true, schema, out, e);
 	if (rc < 0)
-		return rc;
-	struct db_rev found;
-	struct buf path BUF_CLEANUP = {0};
-	char name[DB_INDEX_NAME_MAX];
-	rc = db_rev_resolve_tree(read, rev, &found, e);
-	if (rc == 0) {
-		db_index_name(&found, params.M, params.ef_construction, name);
-		rc = buf_printf(&path, e, "%s/%s", store_index_path(store->store), name);
+		index_files_release(out);
+	else if (out->n > 0)
+		qsort(out->files, out->n, sizeof *out->files, file_compare);
+	return rc;
+}
+
+void index_files_release(struct index_files *files)
+{
+	mem_free(files->files);
+	*files = (struct index_files){0};
+}
+
+void index_files_drop(struct index_files *files, const struct index_file *file)
+{
+	size_t i = (size_t)(file - files->files);
+	memmove(files->files + i, files->files + i + 1, (--files->n - i) * sizeof *files->files);
+}
+
+const struct index_file *index_files_find(const struct index_files *files, const struct cid *tree)
+{
+	size_t low = 0, high = files->n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (cid_compare(&files->files[middle].tree, tree) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	if (rc == 0)
-		rc = buf_append_byte(&path, '\0', e);
-	if (rc < 0 || is_good_file((const char *)path.data)) {
-		store_read_end(read);
-		return rc;
-	}
-	return build_file(read, &found, &params, (const char *)path.data, options, e);
-}
-
-int cel_index_info(struct cel_store *store, const char *rev, struct cel_index_info *out, struct cel_error *e)
-{
-	*out = (struct cel_index_info){0};
-	struct store_read *read;
-	int rc = store_read_begin(store->store, &read, e);
-	if (rc < 0)
-		return rc;
-	struct db_rev found;
-	struct buf path BUF_CLEANUP = {0};
-	rc = db_rev_resolve(read, rev, &found, e);
-	if (rc == 0)
-		rc = db_index_find(store, &found, &path, e);
-	store_read_end(read);
-	if (rc == CEL_ENOTFOUND)
-		return 0;
-	struct hnsw_index *index;
-	if (rc == 0)
-		rc = hnsw_open((const char *)path.data, &index, e);
-	if (rc < 0)
-		return rc;
-	struct hnsw_info info;
-	hnsw_info(index, &info);
-	hnsw_close(index);
-	out->is_present = true;
-	out->M = info.params.M;
-	out->ef_construction = info.params.ef_construction;
-	out->nodes = info.n_nodes;
-	out->file_size = info.file_size;
-	for (size_t i = 0; i < SHA256_SIZE; i++)
-		snprintf(out->digest + 2 * i, 3, "%02x", info.digest[i]);
-	snprintf(out->path, sizeof out->path, "%s", (const char *)path.data);
-	return 0;
+	return low < files->n && cid_equal(&files->files[low].tree, tree) ? &files->files[low] : NULL;
 }

@@ -6,7 +6,7 @@
 #include "db.h"
 #include "error.h"
 #include "hnsw.h"
-#include "index_files.h"
+#include "index_view.h"
 #include "reader.h"
 #include "record.h"
 #include "tree.h"
@@ -22,7 +22,7 @@
 struct cel_query {
 	struct cel_store *store;
 	struct db_rev rev; /* its texts are not kept: no snapshot is held while input is read */
-	struct hnsw_index *index;
+	struct index_view view; /* its index NULL: none */
 	enum answer_method method;
 	uint32_t k, ef, threads;
 	uint64_t next_row;
@@ -34,15 +34,23 @@ struct cel_query {
 	struct cel_hit *hits;          /* k + 1 */
 };
 
-static int choose_method(struct cel_query *q, const struct cel_query_options *options, struct cel_error *e)
+static int check_options(const struct cel_query_options *options, struct cel_error *e)
 {
+	if (options->k > K_MAX)
+		return error_set(e, CEL_EUSAGE, "k %u is over %u", options->k, K_MAX);
 	if (options->ef > EF_MAX)
 		return error_set(e, CEL_EUSAGE, "ef %u is over %u", options->ef, EF_MAX);
 	if (!(options->recall >= 0 && options->recall <= 1))
 		return error_set(e, CEL_EUSAGE, "recall %g is not in 0..1", options->recall);
 	if (options->is_exact && options->ef != 0)
 		return error_set(e, CEL_EUSAGE, "ef is for the graph, exact does without it: choose one");
-	if (q->index == NULL) {
+	return 0;
+}
+
+static int choose_method(struct cel_query *q, const struct cel_query_options *options, struct cel_error *e)
+{
+	const struct hnsw_index *index = q->view.index;
+	if (index == NULL) {
 		if (options->ef != 0)
 			return error_set(e, CEL_EUNAVAILABLE,
 					 "there is no index to walk with ef %u ('cel index' builds it)", options->ef);
@@ -50,36 +58,38 @@ static int choose_method(struct cel_query *q, const struct cel_query_options *op
 		return 0;
 	}
 	q->ef = options->ef != 0 ? options->ef
-				 : hnsw_ef_for_recall(q->index, options->recall > 0 ? options->recall : RECALL_DEFAULT);
+				 : hnsw_ef_for_recall(index, options->recall > 0 ? options->recall : RECALL_DEFAULT);
 	if (q->ef < q->k)
 		q->ef = q->k;
-	if (options->is_exact || (options->ef == 0 && hnsw_is_scan_cheaper(q->index, q->ef)))
+	if (options->is_exact || (options->ef == 0 && hnsw_is_scan_cheaper(index, q->ef)))
 		q->method = ANSWER_SCAN;
 	else
 		q->method = ANSWER_GRAPH;
 	return 0;
 }
 
-static int open_index(struct cel_query *q, struct cel_error *e)
+/* Who asks for the graph gets it, however much there is to lay over. */
+static int open_index(struct cel_query *q, struct store_read *read, const struct cel_query_options *options,
+		      struct cel_error *e)
 {
-	struct buf path BUF_CLEANUP = {0};
-	int rc = db_index_find(q->store, &q->rev, &path, e);
-	if (rc == 0)
-		rc = hnsw_open((const char *)path.data, &q->index, e);
+	uint64_t records;
+	int rc = prolly_count(read, &q->rev.commit.tree, &records, e);
 	if (rc < 0)
-		q->index = NULL;
-	if (rc == CEL_ECORRUPT || rc == CEL_ECONFIG)
-		error_context(e, "build the index anew with 'cel index'");
+		return rc;
+	uint64_t limit = options->ef != 0 ? UINT64_MAX : index_view_limit(records);
+	rc = index_view_open(q->store, read, &q->rev, limit, &q->view, e);
 	return rc == CEL_ENOTFOUND ? 0 : rc;
 }
 
-static int load_rev(struct cel_query *q, const char *rev, struct cel_error *e)
+static int load(struct cel_query *q, const char *rev, const struct cel_query_options *options, struct cel_error *e)
 {
 	struct store_read *read;
 	int rc = store_read_begin(q->store->store, &read, e);
 	if (rc < 0)
 		return rc;
 	rc = db_rev_resolve_tree(read, rev, &q->rev, e);
+	if (rc == 0)
+		rc = open_index(q, read, options, e);
 	q->rev.commit.author = q->rev.commit.message = slice_make(NULL, 0);
 	store_read_end(read);
 	return rc;
@@ -92,17 +102,16 @@ int cel_query_new(struct cel_store *store, const char *rev, const struct cel_que
 	*out = NULL;
 	if (options == NULL)
 		options = &DEFAULTS;
-	if (options->k > K_MAX)
-		return error_set(e, CEL_EUSAGE, "k %u is over %u", options->k, K_MAX);
+	int rc = check_options(options, e);
+	if (rc < 0)
+		return rc;
 	struct cel_query *q = mem_calloc(1, sizeof *q);
 	if (q == NULL)
 		return error_nomem(e, sizeof *q);
 	q->store = store;
 	q->k = options->k != 0 ? options->k : K_DEFAULT;
 	q->threads = db_thread_count(options->threads);
-	int rc = load_rev(q, rev, e);
-	if (rc == 0)
-		rc = open_index(q, e);
+	rc = load(q, rev, options, e);
 	if (rc == 0)
 		rc = choose_method(q, options, e);
 	if (rc == 0) {
@@ -123,7 +132,7 @@ void cel_query_free(struct cel_query *query)
 	if (query == NULL)
 		return;
 	answerer_free(query->answerer);
-	hnsw_close(query->index);
+	index_view_close(&query->view);
 	buf_release(&query->vectors);
 	buf_release(&query->ids);
 	mem_free(query->hits);
@@ -189,7 +198,7 @@ static int answer_block(struct cel_query *q, size_t n, cel_answer_fn *call, void
 /* One answerer serves every file; that of cel_query_id asks for one hit more. */
 static int prepare(struct cel_query *q, struct answerer **out, uint32_t k, struct cel_error *e)
 {
-	return *out != NULL ? 0 : answerer_new(q->store, &q->rev, q->index, q->method, k, q->ef, q->threads, out, e);
+	return *out != NULL ? 0 : answerer_new(q->store, &q->rev, &q->view, q->method, k, q->ef, q->threads, out, e);
 }
 
 int cel_query_file(struct cel_query *q, const char *path, const struct cel_source_options *source,

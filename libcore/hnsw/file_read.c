@@ -79,6 +79,7 @@ static void set_views(struct hnsw_index *x, const struct simd_kernels *kernels)
 	x->digests = section(x, SECTION_DIGESTS);
 	x->id_offsets = section(x, SECTION_ID_OFFSETS);
 	x->ids = section(x, SECTION_IDS);
+	x->by_id = section(x, SECTION_BY_ID);
 	x->node_vectors = l->sections[SECTION_NODE_VECTORS].size > 0 ? section(x, SECTION_NODE_VECTORS) : NULL;
 	x->vector_records = l->sections[SECTION_VECTOR_RECORDS].size > 0 ? section(x, SECTION_VECTOR_RECORDS) : NULL;
 	x->recall = section(x, SECTION_RECALL);
@@ -149,6 +150,7 @@ void hnsw_info(const struct hnsw_index *x, struct hnsw_info *out)
 	*out = (struct hnsw_info){
 		.tree = x->layout.tree, .schema = x->layout.schema, .params = x->layout.params,
 		.n_records = x->layout.n_records, .n_nodes = x->layout.n_vectors, .file_size = x->layout.file_size,
+		.lineage = x->layout.lineage,
 	};
 	memcpy(out->digest, x->digest, SHA256_SIZE);
 }

@@ -42,6 +42,14 @@ int hnsw_open(const char *path, struct hnsw_index **out, struct cel_error *e);
 void hnsw_close(struct hnsw_index *index);
 int hnsw_verify(const struct hnsw_index *index, struct cel_error *e); /* CEL_ECORRUPT; reads the whole file */
 
+/* Where a carried index comes from; a fresh build, the canonical index of its tree, has none. */
+struct hnsw_lineage {
+	bool is_carried;
+	uint8_t parent[SHA256_SIZE]; /* the digest of the file it was carried from */
+	struct cid origin;           /* the tree of the fresh build at the beginning of the line */
+	uint64_t churn;              /* records added, deleted and changed since then */
+};
+
 struct hnsw_info {
 	struct cid tree;
 	struct cel_schema schema; /* model empty: it is no part of the index */
@@ -49,6 +57,7 @@ struct hnsw_info {
 	uint64_t n_records, n_nodes; /* nodes: distinct vectors */
 	uint64_t file_size;
 	uint8_t digest[SHA256_SIZE]; /* of the header, which holds the one over the rest: stands for the whole file */
+	struct hnsw_lineage lineage;
 };
 void hnsw_info(const struct hnsw_index *index, struct hnsw_info *out);
 
@@ -56,20 +65,37 @@ void hnsw_info(const struct hnsw_index *index, struct hnsw_info *out);
  * largest of the table if none did; 1024 if there were too few records (under 500) for a table. */
 uint32_t hnsw_ef_for_recall(const struct hnsw_index *index, double recall);
 
+/* ---- overlay: how the tree that is asked about differs from the one of the index. Its records are looked up by id when
+ * it is made, and are no more than bits and rows when queries are answered. */
+struct hnsw_overlay;
+int hnsw_overlay_new(const struct hnsw_index *index, struct hnsw_overlay **out, struct cel_error *e);
+void hnsw_overlay_free(struct hnsw_overlay *o);
+/* A record that is deleted is removed, one that is new is added, one whose vector has changed both. CEL_ECORRUPT if the
+ * index has no record of that id. What is added is copied. */
+int hnsw_overlay_remove(struct hnsw_overlay *o, struct slice id, struct cel_error *e);
+int hnsw_overlay_add(struct hnsw_overlay *o, struct slice id, struct slice vector, struct cel_error *e);
+/* To be called once, after the last of them; then searchers, on any thread, may use it. */
+int hnsw_overlay_finish(struct hnsw_overlay *o, struct cel_error *e);
+struct hnsw_overlay_counts {
+	uint64_t removed, added;
+};
+struct hnsw_overlay_counts hnsw_overlay_counts(const struct hnsw_overlay *o);
+
 /* ---- search: one searcher a thread; no allocation after hnsw_searcher_new. */
 struct hnsw_hit {
 	float distance;
-	struct slice id; /* in the mapped file: lives until hnsw_close */
+	struct slice id; /* in the mapped file or the overlay: lives as long as that */
 };
 struct hnsw_searcher;
-int hnsw_searcher_new(const struct hnsw_index *index, uint32_t k_max, uint32_t ef_max, struct hnsw_searcher **out,
-		      struct cel_error *e);
+/* overlay: of this index, or NULL; must outlive the searcher. */
+int hnsw_searcher_new(const struct hnsw_index *index, const struct hnsw_overlay *overlay, uint32_t k_max,
+		      uint32_t ef_max, struct hnsw_searcher **out, struct cel_error *e);
 void hnsw_searcher_free(struct hnsw_searcher *s);
 /* query: the elements of one vector as stored, obeying the record rules. hits has room for k; *n of them are filled:
- * min(k, records) of them. The vectors of the hits are checked against their digests: CEL_ECORRUPT. */
+ * min(k, records of the file with the overlay) of them. The vectors of the hits are checked against their digests: CEL_ECORRUPT. */
 int hnsw_search(struct hnsw_searcher *s, struct slice query, uint32_t k, uint32_t ef, struct hnsw_hit *hits, uint32_t *n,
 		struct cel_error *e);
-/* The exact k nearest, by scanning every vector of the file. */
+/* The exact k nearest, by scanning every vector of the file and of the overlay. */
 int hnsw_scan(struct hnsw_searcher *s, struct slice query, uint32_t k, struct hnsw_hit *hits, uint32_t *n,
 	      struct cel_error *e);
 /* Whether a scan is expected to be cheaper than walking the graph with ef. */

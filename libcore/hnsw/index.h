@@ -24,6 +24,7 @@ struct hnsw_index {
 	const uint8_t *digests;        /* NULL while building */
 	const uint8_t *id_offsets;     /* u64 */
 	const uint8_t *ids;
+	const uint8_t *by_id;          /* u32; NULL while building */
 	const uint8_t *node_vectors;   /* u32; NULL: node i is vector i */
 	const uint8_t *vector_records; /* u32; NULL: vector i is record i */
 	const uint8_t *recall;
@@ -41,6 +42,12 @@ struct range {
 int index_node_vectors(const struct hnsw_index *x, uint32_t node, struct range *out, struct cel_error *e);
 int index_vector_records(const struct hnsw_index *x, uint32_t vector, struct range *out, struct cel_error *e);
 int index_id(const struct hnsw_index *x, uint32_t record, struct slice *out, struct cel_error *e);
+
+/* lookup.c: the record of that id: 1, 0 if there is none, or CEL_ECORRUPT. */
+int index_find_record(const struct hnsw_index *x, struct slice id, uint32_t *record, struct cel_error *e);
+/* Which node a record hangs on, and its records: those of its vectors. */
+int index_record_node(const struct hnsw_index *x, uint32_t record, uint32_t *node, struct cel_error *e);
+int index_node_records(const struct hnsw_index *x, uint32_t node, struct range *out, struct cel_error *e);
 
 /* The graph's links in a file or memory of final widths: level 0 at `links`, the others one behind the other. */
 void index_set_links(struct graph *g, uint32_t M, const uint8_t *links, const uint8_t *upper);

@@ -98,6 +98,17 @@ static int put_table(struct build *b, enum section section, const uint32_t *firs
 	return rc;
 }
 
+/* The inverse of groups.records. */
+static int put_by_id(struct build *b, struct cel_error *e)
+{
+	MEM_CLEANUP uint32_t *by_id = mem_calloc(b->gathered.n, sizeof *by_id);
+	if (by_id == NULL)
+		return error_nomem(e, b->gathered.n * sizeof *by_id);
+	for (uint64_t i = 0; i < b->gathered.n; i++)
+		by_id[b->groups.records[i]] = (uint32_t)i;
+	return put_table(b, SECTION_BY_ID, by_id, e);
+}
+
 static int put_floats(struct build *b, struct cel_error *e)
 {
 	int rc = begin_section(b, SECTION_OFFSETS, e);
@@ -118,6 +129,8 @@ static int write_records(struct build *b, struct cel_error *e)
 	rc = put_vectors(b, e);
 	if (rc == 0)
 		rc = put_ids(b, e);
+	if (rc == 0)
+		rc = put_by_id(b, e);
 	if (rc == 0)
 		rc = put_table(b, SECTION_NODE_VECTORS, b->groups.node_first, e);
 	if (rc == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*      0  "CELINDEX", format, header size, tree CID, schema, parameters, counts, section table
+/*      0  "CELINDEX", format, header size, tree CID, schema, parameters, counts, section table, lineage
  *   4032  body digest: SHA-256 over the SHA-256 of each 1 MiB chunk of the file behind the header
  *   4064  header digest: SHA-256 of bytes 0..4063, and so a digest of the whole file
  *   4096  sections, in the order of enum section
@@ -38,6 +38,7 @@ void layout_place(struct layout *l, uint64_t ids_size, uint32_t recall_rows)
 		[SECTION_DIGESTS] = l->n_vectors * 8,
 		[SECTION_ID_OFFSETS] = (l->n_records + 1) * 8,
 		[SECTION_IDS] = ids_size,
+		[SECTION_BY_ID] = l->n_records * 4,
 		[SECTION_NODE_VECTORS] = l->n_nodes == l->n_vectors ? 0 : ((uint64_t)l->n_nodes + 1) * 4,
 		[SECTION_VECTOR_RECORDS] = l->n_vectors == l->n_records ? 0 : (l->n_vectors + 1) * 4,
 		[SECTION_OFFSETS] = (uint64_t)l->schema.dim * 4,
@@ -73,6 +74,18 @@ static void put_name(uint8_t **p, const char *name)
 	*p += NAME_SIZE;
 }
 
+/* All zeros for a fresh build. */
+static void put_lineage(uint8_t **p, const struct hnsw_lineage *lineage)
+{
+	if (!lineage->is_carried)
+		return;
+	memcpy(*p, lineage->parent, SHA256_SIZE);
+	*p += SHA256_SIZE;
+	cid_encode(&lineage->origin, *p);
+	*p += CID_SIZE + 4;
+	put64(p, lineage->churn);
+}
+
 void layout_encode(const struct layout *l, uint8_t header[LAYOUT_HEADER_SIZE])
 {
 	memset(header, 0, LAYOUT_HEADER_SIZE);
@@ -103,6 +116,7 @@ void layout_encode(const struct layout *l, uint8_t header[LAYOUT_HEADER_SIZE])
 		put64(&p, l->sections[i].offset);
 		put64(&p, l->sections[i].size);
 	}
+	put_lineage(&p, &l->lineage);
 	memcpy(header + BODY_DIGEST_AT, l->body_digest, SHA256_SIZE);
 	sha256(header, HEADER_DIGEST_AT, header + HEADER_DIGEST_AT);
 }
@@ -179,6 +193,22 @@ static int decode_schema(const uint8_t **p, struct layout *l, struct cel_error *
 	return rc < 0 ? CEL_ECORRUPT : 0;
 }
 
+static int decode_lineage(const uint8_t *p, struct hnsw_lineage *out, struct cel_error *e)
+{
+	static const uint8_t ZEROS[SHA256_SIZE + CID_SIZE + 4 + 8];
+	if (memcmp(p, ZEROS, sizeof ZEROS) == 0)
+		return 0;
+	out->is_carried = true;
+	memcpy(out->parent, p, SHA256_SIZE);
+	p += SHA256_SIZE;
+	int rc = cid_decode(slice_make(p, CID_SIZE), &out->origin, e);
+	p += CID_SIZE + 4;
+	out->churn = get64(&p);
+	if (rc < 0 && e != NULL)
+		e->code = CEL_ECORRUPT;
+	return rc < 0 ? CEL_ECORRUPT : 0;
+}
+
 int layout_decode(const uint8_t header[LAYOUT_HEADER_SIZE], uint64_t file_size, struct layout *out, struct cel_error *e)
 {
 	struct layout l = {0};
@@ -218,6 +248,8 @@ int layout_decode(const uint8_t header[LAYOUT_HEADER_SIZE], uint64_t file_size, 
 	if (!is_table_good)
 		return error_set(e, CEL_ECORRUPT, "the index header has another number of sections");
 	rc = check_sections(&l, p, e);
+	if (rc == 0)
+		rc = decode_lineage(p + SECTIONS * 16, &l.lineage, e);
 	if (rc < 0)
 		return rc;
 	layout_place(&l, load_le64(p + SECTION_IDS * 16 + 8),

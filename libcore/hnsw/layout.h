@@ -6,7 +6,7 @@
 #include "graph.h"
 #include "hnsw.h"
 
-#define LAYOUT_FORMAT 1u
+#define LAYOUT_FORMAT 2u
 #define LAYOUT_HEADER_SIZE 4096u
 #define LAYOUT_CHUNK_SIZE (1u << 20)
 #define RECALL_ROW_SIZE 32u
@@ -18,6 +18,7 @@ enum section {
 	SECTION_DIGESTS,        /* the first 8 bytes of each vector's SHA-256 */
 	SECTION_ID_OFFSETS,     /* u64, one more than records: where a record's id begins in the next section */
 	SECTION_IDS,
+	SECTION_BY_ID,          /* u32, record numbers in ascending id order */
 	SECTION_NODE_VECTORS,   /* u32, one more than nodes: a node's first vector. Empty if each node has one */
 	SECTION_VECTOR_RECORDS, /* u32, one more than vectors: a vector's first record. Empty if each has one */
 	SECTION_OFFSETS,        /* f32 a dimension: of the codes */
@@ -36,6 +37,7 @@ struct layout {
 	uint32_t n_nodes, n_levels;
 	uint32_t level_count[LEVELS_MAX];
 	float scale;
+	struct hnsw_lineage lineage;
 	struct {
 		uint64_t offset, size;
 	} sections[SECTIONS];

@@ -152,7 +152,7 @@ int recall_measure(const struct hnsw_index *index, uint32_t held_out, struct tea
 	};
 	int rc = 0;
 	for (uint32_t i = 0; i < workers && rc == 0; i++)
-		rc = hnsw_searcher_new(index, RECALL_K, EFS[N_EFS - 1], &searchers[i], e);
+		rc = hnsw_searcher_new(index, NULL, RECALL_K, EFS[N_EFS - 1], &searchers[i], e);
 	if (rc == 0)
 		rc = survey_rows(&s, team, rows, e);
 	for (uint32_t i = 0; i < workers; i++)

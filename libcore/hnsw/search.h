@@ -4,11 +4,13 @@
 #define HNSW_SEARCH_H
 
 #include "index.h"
+#include "overlay.h"
 #include "topk.h"
 #include "walk.h"
 
 struct hnsw_searcher {
 	const struct hnsw_index *index;
+	const struct hnsw_overlay *overlay; /* may be NULL */
 	struct walk walk;
 	struct topk topk;
 	uint32_t k_max, ef_max;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "bits.h"
 #include "error.h"
 
 #define VISITED_PER_PLACE 32u
@@ -109,6 +110,34 @@ static inline uint32_t pool_insert(struct walk *w, uint32_t ef, uint64_t key)
 	return place;
 }
 
+static void pool_drop_last(struct walk *w, const uint64_t *masked)
+{
+	w->size--;
+	w->live -= !bits_get(masked, key_ordinal(w->pool[w->size]));
+}
+
+/* A full beam ends with its ef-th node that is not masked. */
+static uint32_t pool_insert_masked(struct walk *w, uint32_t ef, uint64_t key, const uint64_t *masked)
+{
+	bool is_full = w->live == ef || w->size == w->capacity;
+	if (is_full && key >= w->pool[w->size - 1])
+		return UINT32_MAX;
+	uint32_t place = lower_bound(w->pool, w->size, key);
+	if (place < w->size && (w->pool[place] & ~1ull) == key)
+		return UINT32_MAX;
+	if (w->size == w->capacity)
+		pool_drop_last(w, masked);
+	memmove(w->pool + place + 1, w->pool + place, (w->size - place) * sizeof *w->pool);
+	w->pool[place] = key;
+	w->size++;
+	w->live += !bits_get(masked, key_ordinal(key));
+	if (w->live > ef)
+		pool_drop_last(w, masked);
+	while (w->live == ef && bits_get(masked, key_ordinal(w->pool[w->size - 1])))
+		pool_drop_last(w, masked);
+	return place;
+}
+
 /* Gathers the neighbours not visited yet; they are on the way into the cache when this returns. */
 static uint32_t gather(struct walk *w, const struct graph *g, uint32_t level, uint32_t node)
 {
@@ -137,13 +166,15 @@ static inline void prefetch_row(const struct graph *g, uint32_t level, uint32_t 
 		__builtin_prefetch(row + i);
 }
 
-void walk_beam(struct walk *w, const struct graph *g, uint32_t level, uint32_t entries, uint32_t ef)
+static inline __attribute__((always_inline)) void beam(struct walk *w, const struct graph *g, uint32_t level,
+							 uint32_t entries, uint32_t ef, const uint64_t *masked)
 {
-	begin(w, ef);
 	w->size = w->size < entries ? w->size : entries;
+	w->live = 0;
 	for (uint32_t i = 0; i < w->size; i++) {
 		w->pool[i] &= ~1ull;
 		visit(w, key_ordinal(w->pool[i]));
+		w->live += masked != NULL && !bits_get(masked, key_ordinal(w->pool[i]));
 	}
 	uint32_t cursor = 0;
 	while (cursor < w->size) {
@@ -158,10 +189,23 @@ void walk_beam(struct walk *w, const struct graph *g, uint32_t level, uint32_t e
 			prefetch_row(g, level, key_ordinal(w->pool[cursor]));
 		walk_distances(&w->query, g, w->ordinals, count, w->distances);
 		for (uint32_t i = 0; i < count; i++) {
-			uint32_t place = pool_insert(w, ef, key_make(w->distances[i], w->ordinals[i]));
+			uint64_t key = key_make(w->distances[i], w->ordinals[i]);
+			uint32_t place = masked != NULL ? pool_insert_masked(w, ef, key, masked) : pool_insert(w, ef, key);
 			cursor = place < cursor ? place : cursor;
 		}
 	}
+}
+
+void walk_beam(struct walk *w, const struct graph *g, uint32_t level, uint32_t entries, uint32_t ef)
+{
+	begin(w, ef);
+	beam(w, g, level, entries, ef, NULL);
+}
+
+void walk_beam_masked(struct walk *w, const struct graph *g, const uint64_t *masked, uint32_t entries, uint32_t ef)
+{
+	begin(w, w->capacity);
+	beam(w, g, 0, entries, ef, masked);
 }
 
 void walk_descend(struct walk *w, const struct graph *g, uint32_t level)

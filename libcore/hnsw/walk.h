@@ -14,6 +14,7 @@ struct walk {
 	struct query_code query;
 	uint64_t *pool; /* ascending keys: distance << 32 | ordinal << 1 | is expanded */
 	uint32_t size, capacity;
+	uint32_t live; /* of a masked walk: how many of the pool are not masked */
 	uint64_t *visited; /* epoch << 32 | ordinal, at ordinal & visited_mask */
 	uint32_t visited_limit; /* places there are, a power of 2 */
 	uint32_t visited_mask, epoch;
@@ -45,6 +46,9 @@ void walk_release(struct walk *w);
 void walk_descend(struct walk *w, const struct graph *g, uint32_t level);
 /* The beam on one level from what is in the pool (the nearest `entries` of it): pool = at most ef nearest. */
 void walk_beam(struct walk *w, const struct graph *g, uint32_t level, uint32_t entries, uint32_t ef);
+/* The same on level 0 where nodes are masked (a bit each): they lead the walk on but are not among the ef; the pool holds
+ * them too, up to its capacity. */
+void walk_beam_masked(struct walk *w, const struct graph *g, const uint64_t *masked, uint32_t entries, uint32_t ef);
 
 /* The query that asks for the neighbours of a node. */
 static inline void walk_node_query(const struct graph *g, uint32_t node, struct query_code *out)

@@ -30,7 +30,7 @@ extern "C" {
 /* Numbers of the stored formats; data of another number is refused. */
 #define CEL_FORMAT_STORE 1
 #define CEL_FORMAT_TREE 1
-#define CEL_FORMAT_INDEX 1
+#define CEL_FORMAT_INDEX 2
 #define CEL_FORMAT_PATCH 1
 
 /* X(name, value, exit status, text). The exit statuses are those of sysexits.h, and frozen. */
@@ -160,15 +160,21 @@ void cel_list_free(struct cel_list *list);
 int cel_revision_get(struct cel_store *store, const char *rev, struct cel_revision **out, struct cel_error *e);
 void cel_revision_free(struct cel_revision *revision);
 
-struct cel_index_info {
+/* Which index a rev is answered from: one of its own tree, or one of a near commit with the difference laid over it. */
+struct cel_index_status {
 	bool is_present;
+	bool is_carried;    /* carried along from another tree's; else canonical: a fresh build */
+	uint64_t churn;     /* carried: records that changed since the fresh build it comes from */
+	bool is_overlaid;   /* the file is of another commit's tree */
+	char overlaid_commit[CEL_CID_TEXT_SIZE];
+	uint64_t removed, added; /* of the overlay; a record that has changed is in both */
 	uint32_t M, ef_construction;
 	uint64_t nodes;     /* distinct vectors */
 	uint64_t file_size; /* bytes */
 	char digest[65];    /* sha2-256 that stands for the file's content (cel-format(5)), hexadecimal */
 	char path[4096];    /* of the file */
 };
-int cel_index_info(struct cel_store *store, const char *rev, struct cel_index_info *out, struct cel_error *e);
+int cel_index_get(struct cel_store *store, const char *rev, struct cel_index_status *out, struct cel_error *e);
 
 /* Told what is going on; a non-zero result stops the work (CEL_EBUSY). */
 typedef int cel_progress_fn(void *context, const char *phase, uint64_t done, uint64_t total);

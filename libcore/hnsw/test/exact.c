@@ -33,7 +33,7 @@ static void test_same_as_index(void **state)
 			struct hnsw_index *index = vectorset_index(&base, &params, 1, temporary_path("exact"));
 			struct hnsw_searcher *s;
 			struct exact *x;
-			assert_int_equal(hnsw_searcher_new(index, 30, 30, &s, NULL), 0);
+			assert_int_equal(hnsw_searcher_new(index, NULL, 30, 30, &s, NULL), 0);
 			assert_int_equal(exact_new(&all.schema, 30, vectorset_vector(&all, n).data, 20, &x, NULL), 0);
 			add_all(x, &base);
 			for (size_t q = 0; q < 20; q++) {

@@ -123,7 +123,7 @@ static int use(const char *path, const struct vectorset *s)
 		return rc;
 	}
 	assert_true(hnsw_ef_for_recall(index, 0.9) <= 65536);
-	assert_int_equal(hnsw_searcher_new(index, 20, 40, &searcher, &e), 0);
+	assert_int_equal(hnsw_searcher_new(index, NULL, 20, 40, &searcher, &e), 0);
 	for (size_t q = 0; q < 5 && rc == 0; q++) {
 		rc = hnsw_search(searcher, vectorset_vector(s, q * 7 % s->n), 20, 40, hits, &n, &e);
 		if (rc == 0)
@@ -297,7 +297,7 @@ static void test_memory_faults(void **state)
 		if (rc == 0)
 			rc = hnsw_open(path, &index, &e);
 		if (rc == 0)
-			rc = hnsw_searcher_new(index, 10, 50, &searcher, &e);
+			rc = hnsw_searcher_new(index, NULL, 10, 50, &searcher, &e);
 		assert_int_equal(rc, mem_fault_count() >= nth ? CEL_ENOMEM : 0);
 		assert_int_equal(e.code, rc);
 		mem_fault_set(0);

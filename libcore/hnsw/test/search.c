@@ -16,7 +16,7 @@ static struct hnsw_searcher *searcher(const struct hnsw_index *index, uint32_t k
 {
 	struct cel_error e;
 	struct hnsw_searcher *s = NULL;
-	assert_int_equal(hnsw_searcher_new(index, k, ef, &s, &e), 0);
+	assert_int_equal(hnsw_searcher_new(index, NULL, k, ef, &s, &e), 0);
 	return s;
 }
 

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An index with an overlay answers as one of the changed set: exactly so by a scan, nearly so by a walk. */
+#include "vectorset.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "index.h"
+
+static const struct hnsw_params PARAMS = {.M = 8, .ef_construction = 60};
+
+/* What happens to records, in percent: deleted, added, changed. */
+struct mix {
+	uint32_t deleted, added, changed;
+};
+
+struct two_sets {
+	struct vectorset before, after; /* ids of one line of numbers */
+	struct vectorset queries;
+};
+
+static void append(struct vectorset *to, const struct vectorset *from, size_t vector, size_t id)
+{
+	memcpy(to->vectors + to->n * to->vector_size, from->vectors + vector * from->vector_size, from->vector_size);
+	memcpy(to->ids[to->n++], from->ids[id], sizeof *from->ids);
+}
+
+static struct vectorset room_for(const struct vectorset *like, size_t n)
+{
+	struct vectorset s = *like;
+	s.n = 0;
+	s.vectors = malloc(n * s.vector_size + 1);
+	s.ids = calloc(n + 1, sizeof *s.ids);
+	return s;
+}
+
+static struct two_sets two_sets_new(enum cel_type type, enum cel_metric metric, size_t n, struct mix mix,
+				    uint64_t *random)
+{
+	struct vectorset all = vectorset_new(type, metric, 12, 2 * n + 40, 25, 0.5, random);
+	struct two_sets s = {room_for(&all, n), room_for(&all, n), room_for(&all, 40)};
+	for (size_t i = 0; i < n; i++) {
+		uint32_t dice = (uint32_t)(random_next(random) % 100);
+		size_t vector = i % 10 == 3 ? i / 50 : i; /* some vectors have several records */
+		bool is_added = dice < mix.added, is_deleted = !is_added && dice < mix.added + mix.deleted;
+		bool is_changed = !is_added && !is_deleted && dice < mix.added + mix.deleted + mix.changed;
+		if (!is_added)
+			append(&s.before, &all, vector, i);
+		if (!is_deleted)
+			append(&s.after, &all, is_changed ? n + i : vector, i);
+	}
+	for (size_t i = 0; i < 40; i++)
+		append(&s.queries, &all, 2 * n + i, i);
+	vectorset_free(&all);
+	return s;
+}
+
+static void two_sets_free(struct two_sets *s)
+{
+	vectorset_free(&s->before);
+	vectorset_free(&s->after);
+	vectorset_free(&s->queries);
+}
+
+static int lay_over(const struct two_sets *s, const struct hnsw_index *index, struct hnsw_overlay **out,
+		    struct cel_error *e)
+{
+	const struct vectorset *a = &s->before, *b = &s->after;
+	int rc = hnsw_overlay_new(index, out, e);
+	for (size_t i = 0, j = 0; rc == 0 && (i < a->n || j < b->n);) {
+		int order = i == a->n ? 1 : j == b->n ? -1 : strcmp(a->ids[i], b->ids[j]);
+		bool is_same = order == 0 && slice_equal(vectorset_vector(a, i), vectorset_vector(b, j));
+		if (order <= 0 && !is_same)
+			rc = hnsw_overlay_remove(*out, vectorset_id(a, i), e);
+		if (order >= 0 && !is_same && rc == 0)
+			rc = hnsw_overlay_add(*out, vectorset_id(b, j), vectorset_vector(b, j), e);
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return rc == 0 ? hnsw_overlay_finish(*out, e) : rc;
+}
+
+static size_t agreeing(const struct hnsw_hit *a, uint32_t n, const struct hnsw_hit *b, uint32_t m)
+{
+	size_t count = 0;
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t j = 0; j < m; j++)
+			count += a[i].distance == b[j].distance && slice_equal(a[i].id, b[j].id);
+	return count;
+}
+
+struct recalls {
+	double laid_over, fresh;
+};
+
+/* Recall@10 of the walk with an overlay and of one in a fresh index; the scan must be right to the bit. */
+static struct recalls compare(struct two_sets *s, uint32_t ef)
+{
+	struct hnsw_index *old = vectorset_index(&s->before, &PARAMS, 2, temporary_path("before"));
+	struct hnsw_index *fresh = vectorset_index(&s->after, &PARAMS, 2, temporary_path("after"));
+	struct hnsw_overlay *overlay = NULL;
+	struct hnsw_searcher *laid_over, *truth;
+	struct hnsw_hit hits[10], walked[10], wanted[10];
+	size_t good = 0, good_fresh = 0, total = 0;
+	struct cel_error e = {0};
+	assert_int_equal(lay_over(s, old, &overlay, &e), 0);
+	assert_int_equal(hnsw_searcher_new(old, overlay, 10, ef, &laid_over, &e), 0);
+	assert_int_equal(hnsw_searcher_new(fresh, NULL, 10, ef, &truth, &e), 0);
+	for (size_t q = 0; q < s->queries.n; q++) {
+		uint32_t n, m, w;
+		struct slice query = vectorset_vector(&s->queries, q);
+		assert_int_equal(hnsw_scan(laid_over, query, 10, hits, &n, &e), 0);
+		assert_int_equal(hnsw_scan(truth, query, 10, wanted, &m, &e), 0);
+		assert_int_equal(hnsw_search(laid_over, query, 10, ef, walked, &w, &e), 0);
+		assert_int_equal(m, s->after.n < 10 ? s->after.n : 10);
+		assert_int_equal(n, m);
+		assert_int_equal(w, m);
+		for (uint32_t i = 0; i < m; i++)
+			assert_true(hits[i].distance == wanted[i].distance && slice_equal(hits[i].id, wanted[i].id));
+		good += agreeing(walked, w, wanted, m);
+		assert_int_equal(hnsw_search(truth, query, 10, ef, walked, &w, &e), 0);
+		good_fresh += agreeing(walked, w, wanted, m);
+		total += m;
+	}
+	hnsw_searcher_free(laid_over);
+	hnsw_searcher_free(truth);
+	hnsw_overlay_free(overlay);
+	hnsw_close(old);
+	hnsw_close(fresh);
+	double of = total > 0 ? (double)total : 1;
+	return (struct recalls){(double)good / of, (double)good_fresh / of};
+}
+
+static void test_mixes(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	static const struct mix MIXES[] = {{0, 0, 0}, {10, 0, 0}, {0, 10, 0}, {0, 0, 10}, {20, 5, 5}, {60, 0, 0}, {0, 50, 50}};
+	for (size_t i = 0; i < sizeof MIXES / sizeof *MIXES; i++) {
+		for (int metric = CEL_L2; metric <= CEL_COSINE; metric++) {
+			enum cel_type type = (enum cel_type)(CEL_F32 + (i + (size_t)metric) % 5);
+			if (type == CEL_U8 && metric == CEL_IP)
+				type = CEL_F32; /* products of nothing but large numbers: no graph is good at it */
+			struct two_sets s = two_sets_new(type, (enum cel_metric)metric, 1500, MIXES[i], &random);
+			struct recalls r = compare(&s, 60);
+			print_message("# -%u +%u ~%u %s %s: recall %.4f, fresh %.4f\n", MIXES[i].deleted, MIXES[i].added,
+				      MIXES[i].changed, cel_type_name(type), cel_metric_name((enum cel_metric)metric),
+				      r.laid_over, r.fresh);
+			assert_true(r.laid_over >= r.fresh - (metric == CEL_IP ? 0.05 : 0.01));
+			two_sets_free(&s);
+		}
+	}
+}
+
+static void test_edges(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	static const struct mix MIXES[] = {{100, 0, 0}, {0, 100, 0}, {0, 0, 100}, {50, 0, 0}, {97, 0, 0}, {98, 1, 1}};
+	static const size_t SIZES[] = {0, 1, 2, 30, 500};
+	for (size_t i = 0; i < sizeof MIXES / sizeof *MIXES; i++) {
+		for (size_t j = 0; j < sizeof SIZES / sizeof *SIZES; j++) {
+			struct two_sets s = two_sets_new(CEL_F32, CEL_L2, SIZES[j], MIXES[i], &random);
+			struct recalls r = compare(&s, 30);
+			assert_true(r.laid_over >= r.fresh - 0.03);
+			two_sets_free(&s);
+		}
+	}
+}
+
+/* All of the nearest hundred are gone: the beam must reach past them. */
+static void test_hole(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	struct vectorset all = vectorset_new(CEL_F32, CEL_L2, 8, 3000, 30, 0.4, &random);
+	struct hnsw_index *index = vectorset_index(&all, &PARAMS, 2, temporary_path("hole"));
+	const uint8_t *query = vectorset_vector(&all, 77).data;
+	size_t nearest[110], good = 0;
+	struct hnsw_overlay *overlay;
+	struct hnsw_searcher *s;
+	struct hnsw_hit hits[10];
+	uint32_t n;
+	plain_nearest(&all, query, 110, nearest);
+	assert_int_equal(hnsw_overlay_new(index, &overlay, NULL), 0);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(hnsw_overlay_remove(overlay, vectorset_id(&all, nearest[i]), NULL), 0);
+	assert_int_equal(hnsw_overlay_remove(overlay, slice_text("nobody"), NULL), CEL_ECORRUPT);
+	assert_int_equal(hnsw_overlay_finish(overlay, NULL), 0);
+	assert_int_equal(hnsw_overlay_counts(overlay).removed, 100);
+	assert_int_equal(hnsw_searcher_new(index, overlay, 10, 40, &s, NULL), 0);
+	assert_int_equal(hnsw_search(s, vectorset_vector(&all, 77), 10, 40, hits, &n, NULL), 0);
+	assert_int_equal(n, 10);
+	for (size_t i = 0; i < 10; i++)
+		for (size_t j = 100; j < 110; j++)
+			good += slice_equal(hits[i].id, vectorset_id(&all, nearest[j]));
+	assert_true(good >= 8);
+	hnsw_searcher_free(s);
+	hnsw_overlay_free(overlay);
+	hnsw_close(index);
+	vectorset_free(&all);
+}
+
+static void test_lookup(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	struct two_sets s = two_sets_new(CEL_I8, CEL_L2, 700, (struct mix){50, 0, 0}, &random);
+	struct hnsw_index *index = vectorset_index(&s.before, &PARAMS, 1, temporary_path("lookup"));
+	for (size_t i = 0; i < s.before.n; i++) {
+		uint32_t record, node;
+		struct range records;
+		struct slice id;
+		assert_int_equal(index_find_record(index, vectorset_id(&s.before, i), &record, NULL), 1);
+		assert_int_equal(index_id(index, record, &id, NULL), 0);
+		assert_true(slice_equal(id, vectorset_id(&s.before, i)));
+		assert_int_equal(index_record_node(index, record, &node, NULL), 0);
+		assert_int_equal(index_node_records(index, node, &records, NULL), 0);
+		assert_true(record >= records.start && record < records.end);
+	}
+	static const char *const ABSENT[] = {"", "id", "id00000000x", "id99999999", "zz"};
+	for (size_t i = 0; i < sizeof ABSENT / sizeof *ABSENT; i++) {
+		uint32_t record;
+		assert_int_equal(index_find_record(index, slice_text(ABSENT[i]), &record, NULL), 0);
+	}
+	hnsw_close(index);
+	two_sets_free(&s);
+}
+
+static void test_memory_faults(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	struct two_sets s = two_sets_new(CEL_F32, CEL_COSINE, 200, (struct mix){20, 20, 20}, &random);
+	struct hnsw_index *index = vectorset_index(&s.before, &PARAMS, 1, temporary_path("fault"));
+	uint64_t nth = 0;
+	int rc;
+	do {
+		struct hnsw_overlay *overlay = NULL;
+		struct hnsw_searcher *searcher = NULL;
+		struct cel_error e = {0};
+		mem_fault_set(++nth);
+		rc = lay_over(&s, index, &overlay, &e);
+		if (rc == 0)
+			rc = hnsw_searcher_new(index, overlay, 10, 50, &searcher, &e);
+		assert_int_equal(rc, mem_fault_count() >= nth ? CEL_ENOMEM : 0);
+		assert_int_equal(e.code, rc);
+		mem_fault_set(0);
+		hnsw_searcher_free(searcher);
+		hnsw_overlay_free(overlay);
+	} while (rc != 0);
+	assert_true(nth > 10);
+	hnsw_close(index);
+	two_sets_free(&s);
+}
+
+static int clean(void **state)
+{
+	(void)state;
+	temporary_remove();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lookup), cmocka_unit_test(test_mixes),         cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_hole),   cmocka_unit_test(test_memory_faults),
+	};
+	return cmocka_run_group_tests(tests, NULL, clean);
+}
