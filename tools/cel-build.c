@@ -24,6 +24,7 @@ enum {
 	OPT_M,
 	OPT_EF_CONSTRUCTION,
 	OPT_AUTHOR,
+	OPT_TIME,
 };
 
 static const struct cli_option OPTIONS[] = {
@@ -39,6 +40,7 @@ static const struct cli_option OPTIONS[] = {
 	{OPT_SKIP_BAD, "skip-bad", NULL, "leave out bad rows and count them"},
 	{'m', "message", "TEXT", "the commit's message"},
 	{OPT_AUTHOR, "author", "TEXT", "the commit's author (else CEL_AUTHOR, else user@host)"},
+	{OPT_TIME, "time", "TIME", "the commit's time: YYYY-MM-DDTHH:MM:SSZ or Unix seconds (default: now)"},
 	{OPT_MEMORY, "memory", "SIZE", "memory for sorting (default 256M)"},
 	{'j', "jobs", "N", "threads (default: all processors)"},
 	{OPT_NO_INDEX, "no-index", NULL, "do not build the index"},
@@ -132,6 +134,9 @@ static void parse_options(struct build_tool *tool)
 			break;
 		case OPT_AUTHOR:
 			tool->options.author = cli->value;
+			break;
+		case OPT_TIME:
+			tool->options.time = (int64_t)cli_time(cli);
 			break;
 		case OPT_MEMORY:
 			tool->options.memory = cli_size(cli);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OPTIONS_MAX 40
@@ -246,6 +247,23 @@ uint64_t cli_size(const struct cli *cli)
 	if (!is_good || value > UINT64_MAX >> shift)
 		exit(cli_usage(cli, "'%s' is no size in bytes, such as 4096, 256M or 2G", cli->value));
 	return value << shift;
+}
+
+uint64_t cli_time(const struct cli *cli)
+{
+	struct tm tm = {0};
+	const char *end = strptime(cli->value, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	int64_t seconds = end != NULL && *end == '\0' ? (int64_t)timegm(&tm) : -1;
+	if (seconds < 0) {
+		errno = 0;
+		const char *digits = cli->value + (cli->value[0] == '@');
+		char *rest;
+		unsigned long long value = strtoull(digits, &rest, 10);
+		if (*digits < '0' || *digits > '9' || *rest != '\0' || errno != 0 || value > INT64_MAX)
+			exit(cli_usage(cli, "'%s' is no time: 2026-11-22T07:00:00Z or Unix seconds", cli->value));
+		seconds = (int64_t)value;
+	}
+	return (uint64_t)seconds;
 }
 
 double cli_real(const struct cli *cli, double low, double high)

@@ -67,6 +67,7 @@ int cli_open_store(const struct cli *cli, bool is_read_only, struct cel_store **
 /* Values of options; exit with EXIT_USAGE if they are not of the kind. */
 uint64_t cli_count(const struct cli *cli, uint64_t low, uint64_t high); /* a whole number */
 uint64_t cli_size(const struct cli *cli);                               /* bytes, with K, M or G */
+uint64_t cli_time(const struct cli *cli); /* Unix seconds, or 2026-11-22T07:00:00Z as print_time prints it */
 double cli_real(const struct cli *cli, double low, double high);
 
 /* The nearest of the words to a mistyped one, or NULL if none is near; words end with NULL. */

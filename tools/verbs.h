@@ -13,6 +13,7 @@
 	X("show", verb_show, "show one commit")                              \
 	X("tag", verb_tag, "name a commit of a collection, list such names") \
 	X("reset", verb_reset, "move a collection to another commit")        \
+	X("forget", verb_forget, "let go of the trees of old commits")       \
 	X("bisect", verb_bisect, "find the commit that made answers bad")    \
 	X("get", verb_get, "print records as JSON Lines")                    \
 	X("index", verb_index, "build the index of a commit")                \

@@ -12,6 +12,7 @@
 #include "db.h"
 #include "edits.h"
 #include "error.h"
+#include "forgotten.h"
 #include "ids.h"
 #include "record.h"
 
@@ -227,8 +228,8 @@ static int update_tree(struct cel_build *build, struct store_batch *batch, struc
 	return 0;
 }
 
-static int put_commit(struct cel_build *build, struct store_batch *batch, const struct db_rev *head,
-		      const struct cid *root, struct cel_error *e)
+static int put_commit(struct cel_build *build, struct store_batch *batch, struct store_read *read,
+		      const struct db_rev *head, const struct cid *root, struct cel_error *e)
 {
 	const struct cel_build_options *options = &build->options;
 	int64_t when = options->time >= 0 ? options->time : (int64_t)time(NULL);
@@ -242,17 +243,23 @@ static int put_commit(struct cel_build *build, struct store_batch *batch, const 
 		.author = slice_text(options->author != NULL ? options->author : ""),
 		.message = slice_text(options->message != NULL ? options->message : ""),
 	};
-	char ref[DB_REF_MAX];
-	struct store_ref_update update = {
-		.ref = ref, .has_old = true, .has_new = true, .old = head->cid, .message = "build"};
+	char ref[DB_REF_MAX], forgotten[FORGOTTEN_REF_MAX];
+	struct cid cid;
 	int rc = db_head_ref(build->collection, ref, e);
 	if (rc == 0)
-		rc = commit_put(batch, &commit, &update.new, e);
+		rc = commit_put(batch, &commit, &cid, e);
 	if (rc == 0)
-		rc = store_batch_commit(batch, root, &update, 1, (int64_t)time(NULL), e);
+		rc = forgotten_has(read, &cid, e); /* the same commit may have been there before */
+	if (rc < 0)
+		return rc;
+	struct store_ref_update updates[2] = {
+		{.ref = ref, .has_old = true, .has_new = true, .old = head->cid, .new = cid, .message = "build"},
+		forgotten_unmark(&cid, forgotten),
+	};
+	rc = store_batch_commit(batch, root, updates, rc == 1 ? 2 : 1, (int64_t)time(NULL), e);
 	if (rc == 0) {
 		build->result.is_committed = true;
-		cid_format(&update.new, build->result.commit);
+		cid_format(&cid, build->result.commit);
 	}
 	return rc;
 }
@@ -275,7 +282,7 @@ static int build_tree(struct cel_build *build, struct store_batch *batch, struct
 		cid_format(&head.cid, build->result.commit);
 		return 0;
 	}
-	return put_commit(build, batch, &head, &root, e);
+	return put_commit(build, batch, read, &head, &root, e);
 }
 
 static int commit_rows(struct cel_build *build, struct cel_error *e)

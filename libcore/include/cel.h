@@ -221,6 +221,31 @@ int cel_moves_new(struct cel_store *store, const char *name, struct cel_moves **
 int cel_moves_next(struct cel_moves *moves, const struct cel_move **out); /* 1 or 0 */
 void cel_moves_free(struct cel_moves *moves);
 
+/* What to keep, as restic has it; at least one rule. Hours, days, ... are those of the process's time zone. */
+struct cel_forget_options {
+	uint32_t keep_last; /* the newest N commits; 0: no such rule */
+	uint32_t keep_hourly, keep_daily, keep_weekly, keep_monthly, keep_yearly; /* the newest of each of the last N that have one */
+	const char *keep_within; /* all that are younger than the newest less this duration, such as "1y6m", "30d"; NULL: none */
+	bool is_dry_run;         /* decide, but change nothing */
+};
+struct cel_forget_item {
+	char commit[CEL_CID_TEXT_SIZE];
+	uint64_t time; /* Unix seconds */
+	bool is_kept;
+	const char *reasons; /* why, separated by commas: head, tag NAME@TAG, merged, first, shared, last, daily, oldest daily, ... */
+};
+typedef int cel_forget_fn(void *context, const struct cel_forget_item *item, struct cel_error *e);
+struct cel_forget_result {
+	uint64_t kept, forgotten; /* commits whose trees are in this store */
+};
+/* Marks those commits in the history of the collections as forgotten that no rule keeps for any of them: the commits stay,
+ * their trees go at the next gc. Always kept are heads, tagged commits, tips that were merged, first commits, and what is in
+ * the history of a collection that is not named. `call` (may be NULL) is told of each commit that had its tree, descendants
+ * first, when all is done. */
+int cel_forget(struct cel_store *store, const char *const *collections, size_t n,
+	       const struct cel_forget_options *options, cel_forget_fn *call, void *context, struct cel_forget_result *out,
+	       struct cel_error *e);
+
 /* The search for the first bad commit: whatever descends from it is bad, whatever does not is good. Candidates are the
  * ancestors of a bad commit, and itself, that are not ancestors of a good one. */
 enum cel_verdict { CEL_GOOD, CEL_BAD, CEL_SKIP };

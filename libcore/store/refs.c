@@ -210,5 +210,5 @@ int refs_move(struct env *env, MDB_txn *txn, const struct store_ref_update *upda
 		rc = mdb_del(txn, env->refs, &key, NULL);
 		rc = rc == MDB_NOTFOUND ? 0 : rc;
 	}
-	return rc != 0 ? rc : add_log(env, txn, update, time);
+	return rc != 0 || update->is_unlogged ? rc : add_log(env, txn, update, time);
 }

@@ -80,8 +80,9 @@ int store_batch_block(struct store_batch *b, const struct cid *cid, struct slice
 struct store_ref_update {
 	const char *ref;
 	bool has_old, has_new; /* no old: must not exist; no new: is deleted */
+	bool is_unlogged;      /* leaves no entry in the log of the ref */
 	struct cid old, new;
-	const char *message; /* for the log; not NULL */
+	const char *message; /* for the log; not NULL, unless is_unlogged */
 };
 /* Seals the segment (its root is `root`, the tree's CID; NULL: the first raw block), writes the blocks, and in the last transaction moves the
  * refs. CEL_EBUSY if a ref does not hold `old` any more: nothing is visible then. Ends the batch in any case but

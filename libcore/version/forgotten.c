@@ -21,3 +21,15 @@ int forgotten_has(struct store_read *read, const struct cid *commit, struct cel_
 	int rc = store_read_ref(read, ref, &found, e);
 	return rc == CEL_ENOTFOUND ? 0 : rc < 0 ? rc : 1;
 }
+
+struct store_ref_update forgotten_mark(const struct cid *commit, char ref[FORGOTTEN_REF_MAX])
+{
+	forgotten_ref(commit, ref);
+	return (struct store_ref_update){.ref = ref, .has_new = true, .new = *commit, .is_unlogged = true};
+}
+
+struct store_ref_update forgotten_unmark(const struct cid *commit, char ref[FORGOTTEN_REF_MAX])
+{
+	forgotten_ref(commit, ref);
+	return (struct store_ref_update){.ref = ref, .has_old = true, .old = *commit, .is_unlogged = true};
+}

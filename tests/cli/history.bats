@@ -235,3 +235,101 @@ for i in range(8):
 	# A number alone is the id itself: nothing is found here.
 	refuses 64 "words~11 is not good: its recall of 0" cel bisect -q words~11 words --queries q.npy --truth t.ivecs --min-recall 0.9
 }
+
+# aged COLLECTION: a commit at each of these times (UTC), newest last
+aged() {
+	local i=0 name=$1 time
+	shift
+	for time in "$@"; do
+		i=$((i + 1))
+		printf '{"id":"r%d","vector":[%d,1]}\n' "$i" "$(date -u -d "$time" +%s)" |
+			cel-build -q --no-index --time "$(date -u -d "$time" +%s)" "$name"
+	done
+}
+
+@test "forget: by rules; the commits stay, their trees do not" {
+	export TZ=UTC
+	cel create -q --dim 2 words
+	aged words '2026-01-01 10:00' '2026-01-01 11:00' '2026-01-02 09:00' '2026-01-03 09:00' '2026-01-03 10:00' '2026-02-01 09:00'
+	exits 0 cel forget words --keep-last 1 --keep-daily 3 --dry-run
+	[ "$(cut -f 1,3,4 <<<"$output")" = 'keep	2026-02-01T09:00:00Z	head,last,daily
+keep	2026-01-03T10:00:00Z	daily
+forget	2026-01-03T09:00:00Z	-
+keep	2026-01-02T09:00:00Z	daily
+forget	2026-01-01T11:00:00Z	-
+forget	2026-01-01T10:00:00Z	-
+keep	1970-01-01T00:00:00Z	first' ]
+	is_one_line "$stderr" "4 commits kept, 3 would be forgotten"
+	cel get words~2 r4
+	local planned=$output
+	exits 0 cel forget words --keep-last 1 --keep-daily 3
+	[ "$output" = "$planned" ]
+	is_one_line "$stderr" "4 commits kept, 3 forgotten" "cel gc"
+	exits 0 cel show words~2
+	[[ $output == *$'records\t-\n'* ]]
+	refuses 69 "the tree of commit $(commit_of words~2) is not in this store" cel get words~2 r4
+	refuses 69 "not in this store" cel-query words~2 - <<<'{"vector":[1,1]}'
+	refuses 69 "not in this store" cel tag v1 words~2
+	refuses 69 "not in this store" cel reset words words~2
+	refuses 69 "not in this store" cel create x --from words~2
+	cel get words~1 r5
+	[ "$(cel log words | cut -f 3 | tr '\n' ' ')" = "6 5 - 3 - - 0 " ]
+	[ "$(cel log --json words | json '[x["records"] for x in r]')" = "[6, 5, None, 3, None, None, 0]" ]
+	# Again: nothing is left to be forgotten; what has no tree any more is not told of.
+	exits 0 cel forget words --keep-last 1 --keep-daily 3
+	[ "$(wc -l <<<"$output")" -eq 4 ]
+	[ "$(cel forget -q --json words --keep-last 1 | json '[(x["is_kept"], x["reasons"]) for x in r]')" = \
+		"[(True, ['head', 'last']), (False, []), (False, []), (True, ['first'])]" ]
+	cel fsck words
+}
+
+@test "forget: what is always kept" {
+	export TZ=UTC
+	cel create -q --dim 2 words
+	aged words 2026-01-0{1,2,3,4,5,6,7}
+	cel tag -q v1 words~5
+	cel tag -q v2 words~5
+	cel create -q feature --from words~3
+	exits 0 cel forget words --keep-last 1
+	[ "$(cut -f 1,4 <<<"$output" | tr '\t\n' ' |')" = \
+		"keep head,last|forget -|forget -|keep head,shared|keep shared|keep shared,tag words@v1,tag words@v2|keep shared|keep first,shared|" ]
+	# Named together, a commit is kept by the rules of any of the two.
+	exits 0 cel forget words feature --keep-last 2
+	[ "$(cut -f 1,4 <<<"$output" | tr '\t\n' ' |')" = \
+		"keep head,last|keep head,last|keep last|keep tag words@v1,tag words@v2|forget -|keep first|" ]
+	[ "$(cel log feature | cut -f 3 | tr '\n' ' ')" = "4 3 2 - 0 " ]
+	# A commit that is made again, with the same CID, is there again.
+	local gone
+	gone=$(commit_of feature)
+	cel reset -q feature feature~1
+	cel forget -q words --keep-last 1 >/dev/null
+	refuses 69 "not in this store" cel get "$gone" r4
+	printf '{"id":"r4","vector":[%d,1]}\n' "$(date -u -d 2026-01-04 +%s)" |
+		cel-build -q --no-index --time 2026-01-04T00:00:00Z feature
+	[ "$(commit_of feature)" = "$gone" ]
+	cel get feature r4
+	[ "$(cel fsck feature)" = $'feature\t4' ]
+}
+
+@test "forget: local time, wrong usage, and no trace in the log of refs" {
+	cel create -q --dim 2 words
+	aged words '2026-01-01 20:00' '2026-01-01 22:30' '2026-01-01 23:30' '2026-01-02 20:00' '2026-01-02 21:00'
+	[ "$(TZ=UTC cel forget -q --dry-run words --keep-daily 2 | cut -f 1 | tr '\n' ' ')" = "keep forget keep forget forget keep " ]
+	[ "$(TZ=CET-1 cel forget -q --dry-run words --keep-daily 2 | cut -f 1 | tr '\n' ' ')" = "keep forget forget keep forget keep " ]
+	[ "$(TZ=UTC cel forget -q --dry-run words --keep-within 22h | cut -f 1 | tr '\n' ' ')" = "keep keep keep forget forget keep " ]
+	refuses 64 "what to keep" cel forget words
+	refuses 64 "what to keep" cel forget words --dry-run
+	refuses 64 "COLLECTION" cel forget --keep-last 3
+	refuses 64 "no whole number" cel forget words --keep-last 0
+	refuses 64 "duration" cel forget words --keep-within 3w
+	refuses 66 "nosuch" cel forget words nosuch --keep-last 1
+	local time
+	for time in yesterday 2026-01-01 2026-01-01T00:00:00 -1 @ "" 99999999999999999999; do
+		refuses 64 "no time" cel-build words --time "$time" --no-index - </dev/null
+	done
+	refuses 64 "collection name" cel forget words~1 --keep-last 1
+	local before
+	before=$(cel log --moves words)
+	cel forget -q words --keep-last 1 >/dev/null
+	[ "$(cel log --moves words)" = "$before" ]
+}
