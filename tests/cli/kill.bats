@@ -11,6 +11,10 @@ sweep() {
 
 @test "kill -9 at 30 random moments of a build with a segment, sorted on disk" { sweep 30 --large; }
 
+@test "kill -9 at 90 random moments of updates: upsert, delete, both in one, the whole set" { sweep 90 --updates; }
+
+@test "kill -9 at 12 random moments of updates with a segment, sorted on disk" { sweep 12 --large --updates; }
+
 @test "control: a state that must not be is noticed" {
 	run -1 python3 "$CLI/kill_sweep.py" "$BATS_TEST_TMPDIR/sweep" 3 --control
 	[[ $output == *"none of the states"* ]]

@@ -8,9 +8,10 @@ possible states is known beforehand, so after every round it can be said that th
 B's rows new, A's rows all old or all new. Every round also checks that the store opens, `cel fsck` is clean, and the
 history has grown by exactly the commits that are visible.
 
-    kill_sweep.py DIRECTORY ROUNDS [--large]     CEL_TEST_SEED, CEL_TEST_SCALE
+    kill_sweep.py DIRECTORY ROUNDS [--large] [--updates]     CEL_TEST_SEED, CEL_TEST_SCALE
 
---large: batches with a segment of their own, sorted on disk.  --control: a "writer" that breaks the rule is noticed.
+--large: batches with a segment of their own, sorted on disk.  --updates: A also deletes half of its records, replaces the
+whole set, or deletes and replaces in one batch.  --control: a "writer" that breaks the rule is noticed.
 """
 import json
 import os
@@ -30,7 +31,7 @@ def run(*command, wanted=0):
 
 
 class Sweep:
-    def __init__(self, directory, is_large, seed):
+    def __init__(self, directory, is_large, is_updating, seed):
         os.makedirs(directory, exist_ok=True)
         os.chdir(directory)
         self.random = random.Random(seed)
@@ -38,13 +39,25 @@ class Sweep:
         self.dim, self.n_a = (300, 6000) if is_large else (16, 800)
         for who, rows in (("a", self.n_a), ("b", 40)):
             for version in (0, 1):
-                run("python3", ROWS_PY, "-n", str(rows), "-d", str(self.dim), "--seed", str(1 + version),
-                    self.file(who, version))
+                self.make_rows(who, version, "-n", str(rows))
+        self.is_updating = is_updating
+        self.a_states = [None, 0, 1]
+        if is_updating:  # 2 and 3: what is left of 0 and 1 when half of the records are deleted
+            self.a_states += [2, 3]
+            half = self.n_a // 2
+            for version in (0, 1):
+                self.make_rows("a", version + 2, "-n", str(self.n_a), "--slice", ":%d" % half, seed=1 + version)
+            with open("gone.ids", "w") as out:
+                out.write("".join("a%d\n" % i for i in range(half, self.n_a)))
         self.find_states()
         self.make_store("store")
         self.state = (None, None)
         self.n_commits = 1
         self.seen = {"old": 0, "new": 0, "finished": 0}
+
+    def make_rows(self, who, version, *options, seed=None):
+        run("python3", ROWS_PY, "-d", str(self.dim), "--seed", str(seed or 1 + version), "--prefix", who, *options,
+            self.file(who, version), self.file(who, version)[:-3] + "jsonl")
 
     def file(self, who, version):
         return "%s%d.npy" % (who, version)
@@ -64,7 +77,7 @@ class Sweep:
         """The tree of each (version of A, version of B), and how long a build of A takes."""
         self.trees = {}
         took = []
-        for a in (None, 0, 1):
+        for a in self.a_states:
             for b in (None, 0, 1):
                 store = "known%s%s" % (a, b)
                 self.make_store(store)
@@ -76,17 +89,33 @@ class Sweep:
                     if who == "a":
                         took.append(time.monotonic() - start)
                 self.trees[(a, b)] = self.show(store)["tree"]
-        if len(set(self.trees.values())) != 9:
-            sys.exit("the states are not nine different trees")
+        if len(set(self.trees.values())) != 3 * len(self.a_states):
+            sys.exit("the states are not all different trees")
         self.seconds = sorted(took)[len(took) // 2]
 
     def other(self, version):
         return 1 if version == 0 else 0
 
+    def plan(self, a, b):
+        """What the first writer is to do: the version that it makes, its command, and whether a second one may wait, whose
+        records a replacement of the whole set would take back or not."""
+        kind = self.random.choice(("upsert", "delete", "both", "replace") if self.is_updating else ("upsert",))
+        if kind == "replace":
+            target = self.random.choice([x for x in (0, 1, 2, 3) if x != a])
+            files = [self.file(who, x)[:-3] + "jsonl" for who, x in (("a", target), ("b", b)) if x is not None]
+            return target, ["cel-build", "-q", "--store", "store", *self.options, "--replace", "c", *files], False
+        if kind == "upsert" or a not in (0, 1):
+            target = self.random.choice([x for x in (0, 1) if x != a]) if self.is_updating else self.other(a)
+            return target, self.build("store", "a", target), True
+        if kind == "delete":
+            return a + 2, ["cel-build", "-q", "--store", "store", *self.options, "c", "--delete", "gone.ids"], True
+        return 3 - a, self.build("store", "a", 3 - a, "--delete", "gone.ids"), True
+
     def round(self, is_breaking=False):
         a, b = self.state
-        victim = subprocess.Popen(self.build("store", "a", self.other(a)), stderr=subprocess.DEVNULL)
-        is_with_second = self.random.random() < 0.6
+        target, command, may_be_joined = self.plan(a, b)
+        victim = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        is_with_second = self.random.random() < 0.6 and may_be_joined
         second = None
         at = self.random.uniform(0, 1.5 * self.seconds)
         start = time.monotonic()
@@ -106,16 +135,16 @@ class Sweep:
         if is_breaking:
             run("python3", ROWS_PY, "-n", "1", "-d", str(self.dim), "--prefix", "a", "--seed", "9", "broken.jsonl")
             run("cel-build", "-q", "--store", "store", "--no-index", "c", "broken.jsonl")
-        self.check_state(a, b, has_finished, n_new)
+        self.check_state(a, b, target, has_finished, n_new)
 
-    def check_state(self, a, b, has_finished, n_new):
+    def check_state(self, a, b, target, has_finished, n_new):
         run("cel", "fsck", "-q", "--store", "store")
         shown = self.show("store")
         if shown["tree"] == self.trees[(a, b)] and not has_finished:
             self.seen["old"] += 1
-        elif shown["tree"] == self.trees[(self.other(a), b)]:
+        elif shown["tree"] == self.trees[(target, b)]:
             self.seen["finished" if has_finished else "new"] += 1
-            a = self.other(a)
+            a = target
             n_new += 1
         else:
             names = {tree: name for name, tree in self.trees.items()}
@@ -152,7 +181,7 @@ def main():
     directory, rounds = sys.argv[1], int(sys.argv[2])
     seed = int(os.environ.get("CEL_TEST_SEED", "20261122"))
     rounds *= int(os.environ.get("CEL_TEST_SCALE", "1"))
-    sweep = Sweep(directory, "--large" in sys.argv, seed)
+    sweep = Sweep(directory, "--large" in sys.argv, "--updates" in sys.argv, seed)
     print("seed %d, a build takes %.3f s" % (seed, sweep.seconds), flush=True)
     start = time.monotonic()
     for i in range(rounds):
