@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel-build: rows of vectors from files or a pipe become one commit on a collection, and its index is built. */
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "author.h"
 #include "cli.h"
 #include "print.h"
 #include "progress.h"
@@ -157,19 +157,6 @@ static void parse_options(struct build_tool *tool)
 	}
 }
 
-static const char *default_author(void)
-{
-	static char text[200];
-	const char *named = getenv("CEL_AUTHOR");
-	if (named != NULL)
-		return named;
-	char host[64] = "";
-	struct passwd *user = getpwuid(geteuid());
-	gethostname(host, sizeof host - 1);
-	snprintf(text, sizeof text, "%.100s@%s", user != NULL ? user->pw_name : "unknown", host);
-	return text;
-}
-
 static void print_result(const struct cli *cli, const char *collection, const struct cel_build_result *r)
 {
 	if (cli->is_json) {
@@ -241,7 +228,7 @@ int main(int argc, char **argv)
 	if (tool.cli.n_operands == 1 && tool.deleted == NULL && isatty(STDIN_FILENO))
 		return cli_usage(&tool.cli, "no FILE, and standard input is a terminal");
 	if (tool.options.author == NULL)
-		tool.options.author = default_author();
+		tool.options.author = author_default();
 	struct cel_store *store;
 	int status = cli_open_store(&tool.cli, false, &store);
 	if (status == 0) {

@@ -26,6 +26,7 @@ static const struct {
 } PROGRAMS[] = {
 	{"build", "add or replace records (cel-build)"},
 	{"diff", "show what differs between two commits (cel-diff)"},
+	{"merge", "merge another line of history, or a patch (cel-merge)"},
 	{"query", "find the nearest records (cel-query)"},
 };
 #define N_PROGRAMS (sizeof PROGRAMS / sizeof *PROGRAMS)

@@ -15,7 +15,6 @@ enum {
 	OPT_MONTHLY,
 	OPT_YEARLY,
 	OPT_WITHIN,
-	OPT_DRY_RUN,
 };
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
@@ -26,7 +25,7 @@ static const struct cli_option OPTIONS[] = {
 	{OPT_MONTHLY, "keep-monthly", "N", "the same of months"},
 	{OPT_YEARLY, "keep-yearly", "N", "the same of years"},
 	{OPT_WITHIN, "keep-within", "DURATION", "keep what is younger than the newest less this (1y6m, 30d, 12h)"},
-	{OPT_DRY_RUN, "dry-run", NULL, "say what would be done, change nothing"},
+	{'n', "dry-run", NULL, "say what would be done, change nothing"},
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
@@ -81,13 +80,13 @@ int verb_forget(int argc, char **argv)
 		[OPT_MONTHLY] = &options.keep_monthly, [OPT_YEARLY] = &options.keep_yearly,
 	};
 	for (int id; (id = cli_next(&cli)) != 0;) {
-		if (id == OPT_DRY_RUN)
+		if (id == 'n')
 			options.is_dry_run = true;
 		else if (id == OPT_WITHIN)
 			options.keep_within = cli.value;
 		else
 			*counts[id] = (uint32_t)cli_count(&cli, 1, UINT32_MAX);
-		has_rule |= id != OPT_DRY_RUN;
+		has_rule |= id != 'n';
 	}
 	if (cli.n_operands < 1)
 		return cli_usage(&cli, "which COLLECTION?");

@@ -15,6 +15,7 @@
 	X("reset", verb_reset, "move a collection to another commit")        \
 	X("forget", verb_forget, "let go of the trees of old commits")       \
 	X("bisect", verb_bisect, "find the commit that made answers bad")    \
+	X("revert", verb_revert, "take back what a commit changed")          \
 	X("get", verb_get, "print records as JSON Lines")                    \
 	X("index", verb_index, "build the index of a commit")                \
 	X("fsck", verb_fsck, "check collections, block by block")

@@ -28,4 +28,14 @@ int changes_of_trees(struct store_read *read_a, const struct cid *root_a, struct
 		     const struct cid *root_b, struct changes *out, struct cel_error *e);
 void changes_of_trees_free(struct changes *changes);
 
+struct prolly_update_stats;
+struct store_batch;
+/* Makes the tree that the changes turn base into. Each record is held to the rules as if it came from a file, and the result
+ * must be the tree `expected`: CEL_EDATA if not. Nothing may be kept of the batch after a failure. stats may be NULL. */
+int changes_apply(struct store_batch *batch, struct store_read *read, const struct cid *base, const struct changes *changes,
+		  const struct cel_schema *schema, const struct cid *expected, struct prolly_update_stats *stats,
+		  struct cel_error *e);
+/* Those rules. */
+int change_check(const struct change *change, const struct cel_schema *schema, struct cel_error *e);
+
 #endif

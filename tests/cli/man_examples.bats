@@ -13,6 +13,7 @@ examples_of() { python3 "$CLI/examples.py" "$1"; }
 @test "cel(1): the examples" { examples_of "$PAGES/cel.1"; }
 @test "cel-build(1): the examples" { examples_of "$PAGES/cel-build.1"; }
 @test "cel-diff(1): the examples" { examples_of "$PAGES/cel-diff.1"; }
+@test "cel-merge(1): the examples" { examples_of "$PAGES/cel-merge.1"; }
 @test "cel-query(1): the examples" { examples_of "$PAGES/cel-query.1"; }
 @test "celestica(7): the examples" { examples_of "$PAGES/celestica.7"; }
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bringing commits of another store into a batch of ours. */
+#ifndef DB_IMPORT_H
+#define DB_IMPORT_H
+
+#include "ancestry.h"
+#include "db.h"
+
+struct import {
+	struct store_batch *batch;
+	struct store_read *ours, *theirs; /* theirs may be ours: then nothing is to be done */
+	const struct cid *schema;         /* which every commit must have */
+};
+
+/* The commits of ancestry->missing, parents first, each decoded, checked and encoded anew. */
+int import_commits(const struct import *in, const struct ancestry *ancestry, struct cel_error *e);
+/* The tree of tip, unless it is here already: the records in which it differs from the tree at `near`, which is here, are
+ * read, checked and written anew, and must make tip's tree. */
+int import_tree(const struct import *in, const struct db_rev *tip, const struct cid *near, struct cel_error *e);
+
+#endif

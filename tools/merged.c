@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A conflict is one line: its id, what kind it is, and which side it was decided for. In JSON it has all of the base and
+ * both sides. The last line of JSON is the result. */
+#include "merged.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "print.h"
+
+static const char *const KINDS[] = {
+	[CEL_CONFLICT_CHANGED] = "changed",
+	[CEL_CONFLICT_ADDED] = "added",
+	[CEL_CONFLICT_OURS_DELETED] = "ours-deleted",
+	[CEL_CONFLICT_THEIRS_DELETED] = "theirs-deleted",
+};
+static const char *const DECISIONS[] = {
+	[CEL_DECISION_NONE] = "-", [CEL_DECISION_OURS] = "ours", [CEL_DECISION_THEIRS] = "theirs"};
+static const char *const OUTCOMES[] = {
+	[CEL_MERGE_UP_TO_DATE] = "up-to-date", [CEL_MERGE_FAST_FORWARD] = "fast-forward",
+	[CEL_MERGE_ADOPTED] = "adopted",       [CEL_MERGE_KEPT] = "kept",
+	[CEL_MERGE_MERGED] = "merged",	       [CEL_MERGE_UNCHANGED] = "unchanged",
+	[CEL_MERGE_CONFLICTS] = "conflicts",
+};
+
+static void print_json_side(const char *name, const struct cel_schema *schema, const struct cel_side *side)
+{
+	printf(",\"%s\":", name);
+	if (!side->is_present) {
+		printf("null");
+		return;
+	}
+	printf("{\"vector\":");
+	print_json_vector(stdout, schema->type, side->vector, schema->dim);
+	if (side->metadata_size > 0) {
+		printf(",\"metadata\":");
+		fwrite(side->metadata, 1, side->metadata_size, stdout);
+	}
+	putchar('}');
+}
+
+static void print_json_conflict(const struct cel_conflict *c)
+{
+	printf("{\"conflict\":\"%s\",\"id\":", KINDS[c->kind]);
+	print_json_string(stdout, c->id, c->id_size);
+	if (c->decision == CEL_DECISION_NONE)
+		printf(",\"decision\":null");
+	else
+		printf(",\"decision\":\"%s\"", DECISIONS[c->decision]);
+	printf(",\"is_base_contested\":%s", c->is_base_contested ? "true" : "false");
+	print_json_side("base", c->schema, &c->base);
+	print_json_side("ours", c->schema, &c->ours);
+	print_json_side("theirs", c->schema, &c->theirs);
+	printf("}\n");
+}
+
+static int on_conflict(void *context, const struct cel_conflict *c, struct cel_error *e)
+{
+	struct merged *m = context;
+	progress_clear(&m->progress);
+	if (m->cli->is_json) {
+		print_json_conflict(c);
+	} else {
+		fwrite(c->id, 1, c->id_size, stdout);
+		printf("\t%s\t%s\n", KINDS[c->kind], DECISIONS[c->decision]);
+	}
+	if (!ferror(stdout))
+		return 0;
+	e->code = CEL_EIO;
+	snprintf(e->message, sizeof e->message, "cannot write to standard output");
+	return CEL_EIO;
+}
+
+static int on_progress(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+	struct merged *m = context;
+	return progress_tell(&m->progress, phase, done, total);
+}
+
+void merged_init(struct merged *m, const struct cli *cli, struct cel_merge_options *options)
+{
+	m->cli = cli;
+	progress_init(&m->progress, cli);
+	options->on_conflict = on_conflict;
+	options->on_progress = on_progress;
+	options->context = m;
+}
+
+static void print_json_result(const char *collection, bool is_dry_run, const struct cel_merge_result *r)
+{
+	printf("{\"collection\":");
+	print_json_text(stdout, collection);
+	printf(",\"outcome\":\"%s\",\"is_dry_run\":%s,\"is_moved\":%s", OUTCOMES[r->outcome], is_dry_run ? "true" : "false",
+	       r->is_moved ? "true" : "false");
+	printf(",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"records\":%" PRIu64, r->added,
+	       r->replaced, r->deleted, r->records);
+	printf(",\"conflicts\":%" PRIu64 ",\"overruled_ours\":%" PRIu64 ",\"overruled_theirs\":%" PRIu64
+	       ",\"commits\":%" PRIu64 ",\"merge_bases\":%" PRIu32,
+	       r->conflicts, r->overruled_ours, r->overruled_theirs, r->commits, r->n_bases);
+	const struct {
+		const char *name, *cid;
+	} cids[] = {{"base", r->base}, {"ours", r->ours}, {"theirs", r->theirs}, {"commit", r->commit}, {"tree", r->tree}};
+	for (size_t i = 0; i < sizeof cids / sizeof *cids; i++) {
+		if (cids[i].cid[0] != '\0')
+			printf(",\"%s\":\"%s\"", cids[i].name, cids[i].cid);
+		else
+			printf(",\"%s\":null", cids[i].name);
+	}
+	printf(",\"merge_seconds\":%.3f,\"index_seconds\":%.3f}\n", r->merge_seconds, r->index_seconds);
+}
+
+static void say_outcome(const struct cli *cli, const char *collection, bool is_dry_run, const struct cel_merge_result *r)
+{
+	const char *would = is_dry_run ? "dry run: " : "";
+	char records[120], commit[CEL_CID_TEXT_SIZE + 10] = "";
+	snprintf(records, sizeof records, "%" PRIu64 " added, %" PRIu64 " replaced, %" PRIu64 " deleted; %" PRIu64 " records",
+		 r->added, r->replaced, r->deleted, r->records);
+	if (r->commit[0] != '\0')
+		snprintf(commit, sizeof commit, "; commit %s", r->commit);
+	if (r->overruled_ours + r->overruled_theirs > 0)
+		cli_say(cli, "%s%s: %" PRIu64 " conflicts; overruled: ours in %" PRIu64 ", theirs in %" PRIu64, would, collection,
+			r->conflicts, r->overruled_ours, r->overruled_theirs);
+	switch (r->outcome) {
+	case CEL_MERGE_UP_TO_DATE:
+		cli_say(cli, "%s%s: up to date already, nothing to merge", would, collection);
+		break;
+	case CEL_MERGE_FAST_FORWARD:
+		cli_say(cli, "%s%s: fast-forward; %s%s", would, collection, records, commit);
+		break;
+	case CEL_MERGE_ADOPTED:
+		cli_say(cli, "%s%s: the same records, their commit is taken%s", would, collection, commit);
+		break;
+	case CEL_MERGE_KEPT:
+		cli_say(cli, "%s%s: the same records, our commit stays%s", would, collection, commit);
+		break;
+	case CEL_MERGE_MERGED:
+		cli_say(cli, "%s%s: %s%s", would, collection, records, commit);
+		break;
+	case CEL_MERGE_UNCHANGED:
+		cli_say(cli, "%s%s: nothing changed, no commit made; %" PRIu64 " records", would, collection, r->records);
+		break;
+	case CEL_MERGE_CONFLICTS:
+		cli_say(cli, "%s%s: %" PRIu64 " conflicts, nothing was changed (--policy decides them)", would,
+			collection, r->conflicts);
+		break;
+	}
+}
+
+int merged_report(struct merged *m, const char *collection, const struct cel_merge_options *options, int rc,
+		  const struct cel_merge_result *result, const struct cel_error *e)
+{
+	progress_clear(&m->progress);
+	if (rc == 0 || result->is_moved) {
+		if (m->cli->is_json)
+			print_json_result(collection, options->is_dry_run, result);
+		say_outcome(m->cli, collection, options->is_dry_run, result);
+	}
+	if (rc < 0)
+		return cli_fail(m->cli, e);
+	return result->outcome == CEL_MERGE_CONFLICTS ? 1 : 0;
+}
