@@ -43,7 +43,8 @@ prepare() {
 	local command
 	for command in "cel list" "cel list --json" "cel log c" "cel show c" "cel show --json c" "cel get c r1" "cel fsck" \
 		"cel --help" "cel list --help" "cel-query --version" "cel-query -k 1 c queries.npy" \
-		"cel-query -k 50 --json c base.npy" "cel-build --json c base.jsonl"; do
+		"cel-diff c~1 c" "cel-diff --ids c" "cel-diff --stat c" "cel-diff --json c" "cel-diff --patch c" \
+		"cel-diff -q --queries queries.npy c c" "cel-query -k 50 --json c base.npy" "cel-build --json c base.jsonl"; do
 		echo "$command"
 		exits 74 sh -c "$command >/dev/full"
 		is_one_line "$(grep -v 'nothing changed' <<<"$stderr")" "cel" "output"
@@ -52,7 +53,7 @@ prepare() {
 
 @test "a closed standard output is an error where there is something to print" {
 	local command
-	for command in "cel list" "cel get c r1" "cel-query -k 1 c queries.npy" "cel --help"; do
+	for command in "cel list" "cel get c r1" "cel-query -k 1 c queries.npy" "cel-diff c" "cel --help"; do
 		echo "$command"
 		exits 74 sh -c "$command >&-"
 	done
@@ -82,11 +83,15 @@ prepare() {
 	yes r1 | cel get c - 2>err | head -n 1 >out
 	[ -s out ]
 	[ ! -s err ]
+	cel-build -q --no-index --id-prefix m c many.npy
+	cel-diff --json c 2>err | head -n 1 >out
+	[ -s out ]
+	[ ! -s err ]
 }
 
 @test "--help of every command: usage, every option, exit 0, nothing on stderr" {
 	local command
-	for command in cel-build cel-query "cel init" "cel create" "cel delete" "cel list" "cel log" "cel show" "cel get" \
+	for command in cel-build cel-diff cel-query "cel init" "cel create" "cel delete" "cel list" "cel log" "cel show" "cel get" \
 		"cel index" "cel fsck"; do
 		exits 0 $command --help
 		[ -z "$stderr" ]
@@ -96,7 +101,7 @@ prepare() {
 	exits 0 cel --help
 	[[ ${lines[0]} == "Usage: cel VERB"* ]]
 	local verb
-	for verb in init create delete list log show get index fsck build query; do
+	for verb in init create delete list log show get index fsck build diff query; do
 		grep -q "^  $verb " <<<"$output"
 	done
 	exits 0 cel build --help
@@ -107,7 +112,7 @@ prepare() {
 
 @test "--version: version, kernels, formats" {
 	local command
-	for command in cel cel-build cel-query "cel list"; do
+	for command in cel cel-build cel-diff cel-query "cel list"; do
 		exits 0 $command --version
 		[[ ${lines[0]} == "$command (Celestica) "[0-9]* ]]
 		[[ ${lines[1]} == "kernels: "* ]]
@@ -119,6 +124,7 @@ prepare() {
 
 @test "unknown options and verbs: 64 and a suggestion" {
 	refuses 64 "--jsonn|--json'" cel-query --jsonn c
+	refuses 64 "--statt|--stat'" cel-diff --statt c
 	refuses 64 "--exat|--exact'" cel-query --exat c
 	refuses 64 "--metrik|--metric'" cel create --metrik=l2 --dim 2 x
 	refuses 64 "--sotre|--store'" cel list --sotre x
@@ -140,6 +146,7 @@ prepare() {
 @test "numbers in options" {
 	refuses 64 "ten" cel-query -k ten c
 	refuses 64 "-1" cel-query -k -1 c
+	refuses 64 "0" cel-diff --queries queries.npy -k 0 c
 	refuses 64 "1e3" cel-build -j 1e3 c
 	refuses 64 "99999999999999999999" cel-build -j 99999999999999999999 c
 	refuses 64 "10X" cel-build --memory 10X c
@@ -172,12 +179,14 @@ prepare() {
 	cel-build -q plain in.jsonl
 	cel get plain a >wanted
 	cel-query -k 3 --recall 0.5 c queries.npy >wanted.tsv
+	cel-diff c --queries queries.npy >wanted.diff || [ $? -eq 1 ]
 	export LC_ALL=comma
 	cel create -q --dim 3 comma
 	exits 0 cel-build -q --lock-wait 0.5 comma in.jsonl
 	[ "$(tree_of comma)" = "$(tree_of plain)" ]
 	cel get comma a | cmp - wanted
 	cel-query -k 3 --recall 0.5 c queries.npy | cmp - wanted.tsv
+	(cel-diff c --queries queries.npy || true) | cmp - wanted.diff
 	cel-build -q --json comma in.jsonl | is_json_lines
 }
 
