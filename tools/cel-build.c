@@ -9,11 +9,10 @@
 #include "cli.h"
 #include "print.h"
 #include "progress.h"
+#include "source.h"
 
 enum {
-	OPT_IDS = CLI_OWN,
-	OPT_ID_PREFIX,
-	OPT_FORMAT,
+	OPT_ID_PREFIX = CLI_OWN,
 	OPT_MEMORY,
 	OPT_DUPLICATES,
 	OPT_SKIP_BAD,
@@ -29,13 +28,12 @@ enum {
 
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
-	{OPT_IDS, "ids", "FILE", "ids of the rows, one a line"},
+	SOURCE_OPTIONS,
 	{'0', "null", NULL, "the ids in --ids and --delete end with NUL"},
 	{OPT_DELETE, "delete", "FILE", "delete the records of these ids, one a line"},
 	{OPT_REPLACE, "replace", NULL, "delete every record that no row names"},
 	{OPT_KEEP_METADATA, "keep-metadata", NULL, "a row without metadata leaves what was there"},
 	{OPT_ID_PREFIX, "id-prefix", "TEXT", "ids are TEXT and the row number from 0"},
-	{OPT_FORMAT, "format", "NAME", "npy, fvecs, bvecs or jsonl (default: by content)"},
 	{OPT_DUPLICATES, "duplicates", "WHICH", "rows of one id: error (default), first or last counts"},
 	{OPT_SKIP_BAD, "skip-bad", NULL, "leave out bad rows and count them"},
 	{'m', "message", "TEXT", "the commit's message"},
@@ -61,6 +59,7 @@ static const struct cli_command COMMAND = {
 	.examples = "  cel-build words --ids words.txt words.npy\n"
 		    "  cat rows.jsonl | cel-build photos -m 'first load' -\n"
 		    "  cel-build base --id-prefix v base.fvecs\n"
+		    "  cel-build iris --id-prefix i --vector-columns 1..4 iris.csv\n"
 		    "  cel-build words --delete gone.txt\n",
 };
 
@@ -98,21 +97,15 @@ static enum cel_duplicates parse_duplicates(const struct cli *cli)
 static void parse_options(struct build_tool *tool)
 {
 	struct cli *cli = &tool->cli;
-	struct cel_error e;
 	for (int id; (id = cli_next(cli)) != 0;) {
+		if (source_take(cli, id, &tool->source))
+			continue;
 		switch (id) {
-		case OPT_IDS:
-			tool->source.ids = cli->value;
-			break;
 		case '0':
 			tool->source.is_ids_nul = true;
 			break;
 		case OPT_ID_PREFIX:
 			tool->source.id_prefix = cli->value;
-			break;
-		case OPT_FORMAT:
-			if (cel_format_parse(cli->value, &tool->source.format, &e) < 0)
-				exit(cli_usage(cli, "%s", e.message));
 			break;
 		case OPT_DELETE:
 			tool->deleted = cli->value;
@@ -219,6 +212,8 @@ int main(int argc, char **argv)
 	progress_init(&tool.progress, &tool.cli);
 	if (tool.cli.n_operands < 1)
 		return cli_usage(&tool.cli, "which collection?");
+	if (source_check(&tool.cli, &tool.source) != 0)
+		return EXIT_USAGE;
 	if ((tool.source.ids != NULL || tool.source.id_prefix != NULL) && tool.cli.n_operands > 2)
 		return cli_usage(&tool.cli, "--ids and --id-prefix go with one FILE");
 	if (tool.source.ids != NULL && tool.source.id_prefix != NULL)

@@ -7,14 +7,13 @@
 
 #include "cli.h"
 #include "print.h"
+#include "source.h"
 
 enum {
 	OPT_BY_ID = CLI_OWN,
 	OPT_EF,
 	OPT_EXACT,
 	OPT_RECALL,
-	OPT_IDS,
-	OPT_FORMAT,
 };
 
 static const struct cli_option OPTIONS[] = {
@@ -24,9 +23,8 @@ static const struct cli_option OPTIONS[] = {
 	{OPT_RECALL, "recall", "R", "aim at this recall@10 (default 0.95)"},
 	{OPT_EF, "ef", "N", "walk the graph with a beam of N"},
 	{OPT_EXACT, "exact", NULL, "compare with every record"},
-	{OPT_IDS, "ids", "FILE", "ids of the queries, one a line"},
+	SOURCE_OPTIONS,
 	{'0', "null", NULL, "the ids in --ids end with NUL, not newline"},
-	{OPT_FORMAT, "format", "NAME", "npy, fvecs, bvecs or jsonl (default: by content)"},
 	{'j', "jobs", "N", "threads (default: all processors)"},
 	{'v', "verbose", NULL, "say how the answers were found"},
 	CLI_OPTION_JSON,
@@ -108,8 +106,9 @@ static int print_answer(void *context, const struct cel_answer *answer, struct c
 static void parse_options(struct query_tool *tool)
 {
 	struct cli *cli = &tool->cli;
-	struct cel_error e;
 	for (int id; (id = cli_next(cli)) != 0;) {
+		if (source_take(cli, id, &tool->source))
+			continue;
 		switch (id) {
 		case 'k':
 			tool->options.k = (uint32_t)cli_count(cli, 1, 65536);
@@ -126,15 +125,8 @@ static void parse_options(struct query_tool *tool)
 		case OPT_EXACT:
 			tool->options.is_exact = true;
 			break;
-		case OPT_IDS:
-			tool->source.ids = cli->value;
-			break;
 		case '0':
 			tool->source.is_ids_nul = true;
-			break;
-		case OPT_FORMAT:
-			if (cel_format_parse(cli->value, &tool->source.format, &e) < 0)
-				exit(cli_usage(cli, "%s", e.message));
 			break;
 		case 'j':
 			tool->options.threads = (uint32_t)cli_count(cli, 1, 1024);
@@ -169,13 +161,15 @@ static int run(struct query_tool *tool, struct cel_store *store)
 }
 
 /* 0, or EXIT_USAGE having said why. */
-static int check_usage(const struct query_tool *tool)
+static int check_usage(struct query_tool *tool)
 {
 	const struct cli *cli = &tool->cli;
 	if (cli->n_operands < 1)
 		return cli_usage(cli, "which collection, or other rev?");
 	if (tool->source.ids != NULL && cli->n_operands > 2)
 		return cli_usage(cli, "--ids goes with one FILE");
+	if (source_check(cli, &tool->source) != 0)
+		return EXIT_USAGE;
 	if (tool->options.is_exact && tool->options.ef != 0)
 		return cli_usage(cli, "--exact and --ef exclude each other");
 	if (cli->n_operands == 1 && tool->n_ids == 0 && isatty(STDIN_FILENO))

@@ -13,7 +13,8 @@ static const struct {
 } FORMATS[] = {
 	{"auto", CEL_FORMAT_AUTO, READER_AUTO},    {"npy", CEL_FORMAT_NPY, READER_NPY},
 	{"fvecs", CEL_FORMAT_FVECS, READER_FVECS}, {"bvecs", CEL_FORMAT_BVECS, READER_BVECS},
-	{"jsonl", CEL_FORMAT_JSONL, READER_JSONL},
+	{"jsonl", CEL_FORMAT_JSONL, READER_JSONL}, {"csv", CEL_FORMAT_CSV, READER_CSV},
+	{"tsv", CEL_FORMAT_TSV, READER_TSV},       {"raw", CEL_FORMAT_RAW, READER_RAW},
 };
 
 int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e)
@@ -24,7 +25,7 @@ int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e
 			return 0;
 		}
 	}
-	return error_set(e, CEL_EUSAGE, "'%.100s' is no input format (npy, fvecs, bvecs, jsonl, auto)", name);
+	return error_set(e, CEL_EUSAGE, "'%.100s' is no input format (npy, fvecs, bvecs, jsonl, csv, tsv, raw, auto)", name);
 }
 
 void db_reader_options(const struct cel_source_options *source, struct reader_options *out)
@@ -37,4 +38,9 @@ void db_reader_options(const struct cel_source_options *source, struct reader_op
 	out->ids_path = source->ids;
 	out->is_ids_nul = source->is_ids_nul;
 	out->id_prefix = source->id_prefix;
+	out->id_column = source->id_column;
+	out->vector_columns = source->vector_columns;
+	out->is_without_header = source->is_without_header;
+	out->raw_type = source->raw_type;
+	out->raw_dim = source->raw_dim;
 }

@@ -440,7 +440,16 @@ int cel_revert(struct cel_store *store, const char *collection, const char *rev,
 
 /* ------------------------------------------------------------------------------- input: files of vectors */
 
-enum cel_format { CEL_FORMAT_AUTO, CEL_FORMAT_NPY, CEL_FORMAT_FVECS, CEL_FORMAT_BVECS, CEL_FORMAT_JSONL };
+enum cel_format {
+	CEL_FORMAT_AUTO,
+	CEL_FORMAT_NPY,
+	CEL_FORMAT_FVECS,
+	CEL_FORMAT_BVECS,
+	CEL_FORMAT_JSONL,
+	CEL_FORMAT_CSV,
+	CEL_FORMAT_TSV,
+	CEL_FORMAT_RAW
+};
 int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e);
 
 struct cel_source_options {
@@ -448,6 +457,13 @@ struct cel_source_options {
 	const char *ids;       /* file of ids, one a line; NULL: none */
 	bool is_ids_nul;       /* they end with NUL instead */
 	const char *id_prefix; /* ids are this and the row number from 0; NULL: none */
+	/* Tables (CSV, TSV). Columns are called by their names, or by their numbers from 1. */
+	const char *id_column;      /* NULL: "id" */
+	const char *vector_columns; /* "A,B,C", "A..B", or one column with all numbers; NULL: "vector" */
+	bool is_without_header;     /* the first line is a row already */
+	/* CEL_FORMAT_RAW: rows of little-endian numbers and nothing else */
+	const char *raw_type; /* "f32", "f64", "f16", "bf16", "i8" or "u8" */
+	uint32_t raw_dim;
 };
 
 /* ------------------------------------------------------------------------------------------------- build */

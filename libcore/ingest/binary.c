@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of fixed size: .npy after its header, and .fvecs/.bvecs, where each row begins with its dimension as a
+/* Rows of fixed size: raw ones, .npy after its header, and .fvecs/.bvecs, where each row begins with its dimension as a
  * little-endian int32. Where the numbers of the file are the stored elements already, the row is handed out as it
  * stands in the stream's buffer and consumed only when the next one is asked for. A wrong length or dimension ends the
  * reading; a number that has no place in the element type is a matter of its row alone. */
@@ -11,6 +11,7 @@
 #include "convert.h"
 #include "error.h"
 #include "npy.h"
+#include "reader.h"
 #include "record.h"
 #include "stream.h"
 #include "vecs.h"
@@ -20,6 +21,7 @@ struct binary {
 	const struct cel_schema *schema;
 	struct number_type type;
 	bool is_identity;
+	bool is_raw;        /* numbers and nothing else */
 	bool has_count;     /* n_rows is known; else rows go on to the end of the file, each with its dimension */
 	uint64_t n_rows;
 	uint64_t n_done;
@@ -80,8 +82,9 @@ static int npy_check(const struct npy_header *h, const struct cel_schema *schema
 	return 0;
 }
 
-static int npy_open(struct stream *s, const struct cel_schema *schema, void **self, struct cel_error *e)
+static int npy_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
 {
+	const struct cel_schema *schema = options->schema;
 	struct npy_header header;
 	uint64_t n_rows = 0;
 	int rc = npy_read_header(s, &header, e);
@@ -109,14 +112,32 @@ static int vecs_open(struct stream *s, const struct cel_schema *schema, enum num
 	return rc;
 }
 
-static int fvecs_open(struct stream *s, const struct cel_schema *schema, void **self, struct cel_error *e)
+static int fvecs_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
 {
-	return vecs_open(s, schema, NUMBER_F32, self, e);
+	return vecs_open(s, options->schema, NUMBER_F32, self, e);
 }
 
-static int bvecs_open(struct stream *s, const struct cel_schema *schema, void **self, struct cel_error *e)
+static int bvecs_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
 {
-	return vecs_open(s, schema, NUMBER_U8, self, e);
+	return vecs_open(s, options->schema, NUMBER_U8, self, e);
+}
+
+static int raw_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
+{
+	struct number_type type;
+	if (options->raw_type == NULL || options->raw_dim == 0)
+		return error_set(e, CEL_EUSAGE, "raw rows: their type and dimension must be given");
+	int rc = number_type_parse(options->raw_type, &type, e);
+	if (rc == 0)
+		rc = check_dim(options->raw_dim, options->schema, e);
+	struct binary *b;
+	if (rc == 0)
+		rc = binary_new(s, options->schema, type, 0, &b, e);
+	if (rc < 0)
+		return rc;
+	b->is_raw = true;
+	*self = b;
+	return 0;
 }
 
 /* The numbers of a row of .npy, still unconsumed. 1, 0 at a proper end, or an error. */
@@ -137,10 +158,20 @@ static int peek_npy(struct binary *b, struct slice *got, struct cel_error *e)
 	return 1;
 }
 
+static int peek_raw(struct binary *b, struct slice *got, struct cel_error *e)
+{
+	int rc = stream_peek(b->stream, b->row_size, got, e);
+	if (rc < 0 || got->size == 0)
+		return rc;
+	return got->size >= b->row_size ? 1 : error_set(e, CEL_EDATA, "truncated: the file ends in this row");
+}
+
 static int peek_row(struct binary *b, struct slice *numbers, struct cel_error *e)
 {
 	if (b->has_count)
 		return peek_npy(b, numbers, e);
+	if (b->is_raw)
+		return peek_raw(b, numbers, e);
 	return vecs_peek(b->stream, b->schema->dim, number_size(b->type), "collection", numbers, e);
 }
 
@@ -168,3 +199,4 @@ static int binary_next(void *self, struct format_row *row, struct cel_error *e)
 const struct format FORMAT_NPY = {.unit = "row", .open = npy_open, .next = binary_next, .free = binary_free};
 const struct format FORMAT_FVECS = {.unit = "row", .open = fvecs_open, .next = binary_next, .free = binary_free};
 const struct format FORMAT_BVECS = {.unit = "row", .open = bvecs_open, .next = binary_next, .free = binary_free};
+const struct format FORMAT_RAW = {.unit = "row", .is_raw = true, .open = raw_open, .next = binary_next, .free = binary_free};

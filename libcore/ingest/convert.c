@@ -13,9 +13,23 @@
 
 #define PIECE 256u
 
+int number_type_parse(const char *name, struct number_type *out, struct cel_error *e)
+{
+	static const char *const NAMES[] = {[NUMBER_BF16] = "bf16", [NUMBER_F16] = "f16", [NUMBER_F32] = "f32",
+					    [NUMBER_F64] = "f64",   [NUMBER_I8] = "i8",	  [NUMBER_U8] = "u8"};
+	for (int kind = NUMBER_BF16; kind <= NUMBER_U8; kind++) {
+		if (strcmp(name, NAMES[kind]) == 0) {
+			*out = (struct number_type){.kind = (enum number_kind)kind};
+			return 0;
+		}
+	}
+	return error_set(e, CEL_EUSAGE, "'%.100s' is no type of raw numbers (f32, f64, f16, bf16, i8, u8)", name);
+}
+
 size_t number_size(struct number_type type)
 {
 	switch (type.kind) {
+	case NUMBER_BF16:
 	case NUMBER_F16:
 		return 2;
 	case NUMBER_F32:
@@ -32,6 +46,8 @@ size_t number_size(struct number_type type)
 bool convert_is_identity(struct number_type from, enum cel_type to)
 {
 	switch (from.kind) {
+	case NUMBER_BF16:
+		return to == CEL_BF16 && !from.is_big_endian;
 	case NUMBER_F16:
 		return to == CEL_F16 && !from.is_big_endian;
 	case NUMBER_F32:
@@ -67,6 +83,11 @@ static void load_piece(struct number_type type, const uint8_t *in, size_t count,
 		case NUMBER_F16: {
 			uint16_t bits = load_le16(in + 2 * i);
 			out[i] = (double)f16_to_f32(type.is_big_endian ? __builtin_bswap16(bits) : bits);
+			break;
+		}
+		case NUMBER_BF16: {
+			uint16_t bits = load_le16(in + 2 * i);
+			out[i] = (double)bf16_to_f32(type.is_big_endian ? __builtin_bswap16(bits) : bits);
 			break;
 		}
 		case NUMBER_F32: {

@@ -6,13 +6,15 @@
 #include "cel.h"
 #include "slice.h"
 
-enum number_kind { NUMBER_F16, NUMBER_F32, NUMBER_F64, NUMBER_I8, NUMBER_U8 };
+enum number_kind { NUMBER_BF16, NUMBER_F16, NUMBER_F32, NUMBER_F64, NUMBER_I8, NUMBER_U8 };
 
 struct number_type {
 	enum number_kind kind;
 	bool is_big_endian;
 };
 
+/* "f32", "f64", "f16", "bf16", "i8" or "u8": little-endian. CEL_EUSAGE. */
+int number_type_parse(const char *name, struct number_type *out, struct cel_error *e);
 size_t number_size(struct number_type type); /* bytes */
 /* Whether numbers of the type, if finite, are stored elements as they stand. */
 bool convert_is_identity(struct number_type from, enum cel_type to);

@@ -6,6 +6,7 @@
 #include "cel.h"
 #include "slice.h"
 
+struct reader_options;
 struct stream;
 
 struct format_row {
@@ -20,12 +21,15 @@ struct format_row {
 struct format {
 	const char *unit; /* what number counts: "row" or "line" */
 	bool can_have_ids;
-	int (*open)(struct stream *s, const struct cel_schema *schema, void **self, struct cel_error *e);
+	bool has_columns; /* the options about columns mean something */
+	bool is_raw;      /* so do those about raw rows */
+	/* options->schema lives as long as the reader, its texts until open has returned. */
+	int (*open)(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e);
 	/* 1 a row, 0 the end, negative an error; slices borrowed until the next call. */
 	int (*next)(void *self, struct format_row *row, struct cel_error *e);
 	void (*free)(void *self);
 };
 
-extern const struct format FORMAT_NPY, FORMAT_FVECS, FORMAT_BVECS, FORMAT_JSONL;
+extern const struct format FORMAT_NPY, FORMAT_FVECS, FORMAT_BVECS, FORMAT_JSONL, FORMAT_RAW, FORMAT_CSV, FORMAT_TSV;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one C++ file: simdjson's On-Demand parser turned into events. On-Demand checks only what is visited, so
+/* C++ for simdjson: its On-Demand parser turned into events. On-Demand checks only what is visited, so
  * everything is visited, and what it does not check is checked here: the grammar of numbers whose text is kept, the
  * spelling of literals, depth, NUL bytes (which end a number for simdjson), and that nothing follows the document.
  * UTF-8, control characters in strings and quotes are checked by simdjson over the whole text before the first event.
@@ -11,6 +11,8 @@
 #include <simdjson.h>
 #include <string_view>
 #include <utility>
+
+#include "decimal.h"
 
 namespace ondemand = simdjson::ondemand;
 using simdjson::error_code;
@@ -79,42 +81,9 @@ int emit(walk &w, enum json_event event, std::string_view text = {})
 	return fail(w, JSON_STOPPED, "stopped");
 }
 
-bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-size_t skip_digits(std::string_view text, size_t i)
-{
-	while (i < text.size() && is_digit(text[i]))
-		i++;
-	return i;
-}
-
-/* RFC 8259 section 6: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
 bool is_number(std::string_view text)
 {
-	size_t i = !text.empty() && text[0] == '-' ? 1 : 0;
-	size_t digits = skip_digits(text, i);
-	if (digits == i || (text[i] == '0' && digits > i + 1))
-		return false;
-	i = digits;
-	if (i < text.size() && text[i] == '.') {
-		digits = skip_digits(text, i + 1);
-		if (digits == i + 1)
-			return false;
-		i = digits;
-	}
-	if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
-		i++;
-		if (i < text.size() && (text[i] == '+' || text[i] == '-'))
-			i++;
-		digits = skip_digits(text, i);
-		if (digits == i)
-			return false;
-		i = digits;
-	}
-	return i == text.size();
+	return decimal_is_json(text.data(), text.size());
 }
 
 /* A raw token runs to the next one, blanks included. */

@@ -12,6 +12,7 @@
 #include "error.h"
 #include "json.h"
 #include "metadata_writer.h"
+#include "reader.h"
 #include "record.h"
 #include "stream.h"
 
@@ -48,8 +49,9 @@ static void jsonl_free(void *self)
 	mem_free(j);
 }
 
-static int jsonl_open(struct stream *s, const struct cel_schema *schema, void **self, struct cel_error *e)
+static int jsonl_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
 {
+	const struct cel_schema *schema = options->schema;
 	struct jsonl *j = mem_calloc(1, sizeof *j);
 	if (j == NULL)
 		return error_nomem(e, sizeof *j);

@@ -9,14 +9,13 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "detect.h"
 #include "error.h"
 #include "format.h"
 #include "ids.h"
-#include "npy.h"
 #include "record.h"
 #include "stream.h"
 
-#define DETECT_SIZE 4096u
 #define ID_PRINTED 200
 
 struct reader {
@@ -32,95 +31,44 @@ struct reader {
 	char made_id[CEL_ID_MAX + 32];
 };
 
-static bool has_ending(const char *name, size_t length, const char *ending)
-{
-	size_t its_length = strlen(ending);
-	return length > its_length && memcmp(name + length - its_length, ending, its_length) == 0;
-}
-
-static const struct format *format_of_name(const char *name)
-{
-	static const struct {
-		const char *ending;
-		const struct format *format;
-	} ENDINGS[] = {
-		{".npy", &FORMAT_NPY},     {".fvecs", &FORMAT_FVECS},  {".bvecs", &FORMAT_BVECS},
-		{".jsonl", &FORMAT_JSONL}, {".ndjson", &FORMAT_JSONL}, {".json", &FORMAT_JSONL},
-	};
-	static const char *const PACKED[] = {".gz", ".zst", ".xz"};
-	size_t length = strlen(name);
-	for (size_t i = 0; i < sizeof PACKED / sizeof *PACKED; i++)
-		if (has_ending(name, length, PACKED[i]))
-			length -= strlen(PACKED[i]);
-	for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++) {
-		if (has_ending(name, length, ENDINGS[i].ending))
-			return ENDINGS[i].format;
-	}
-	return NULL;
-}
-
-/* '{' after blanks. A NUL behind it: the dimension of a .fvecs file, which is no text. */
-static bool looks_like_json(struct slice start)
-{
-	size_t i = 0;
-	while (i < start.size && strchr(" \t\r\n", start.data[i]) != NULL && start.data[i] != '\0')
-		i++;
-	return i < start.size && start.data[i] == '{' && (i + 1 == start.size || start.data[i + 1] != '\0');
-}
-
-static int detect_format(struct reader *r, struct cel_error *e)
-{
-	static const struct format *const FORMATS[] = {[READER_NPY] = &FORMAT_NPY, [READER_FVECS] = &FORMAT_FVECS,
-						       [READER_BVECS] = &FORMAT_BVECS, [READER_JSONL] = &FORMAT_JSONL};
-	if (r->options.format != READER_AUTO) {
-		r->format = FORMATS[r->options.format];
-		return 0;
-	}
-	/* Ask for more than a few bytes only while all are blank: a pipe may give a line and then wait. */
-	struct slice start;
-	for (size_t wanted = NPY_MAGIC_SIZE;; wanted = start.size + 1) {
-		int rc = stream_peek(r->stream, wanted, &start, e);
-		if (rc < 0)
-			return rc;
-		size_t blanks = 0;
-		while (blanks < start.size && start.data[blanks] != '\0' && strchr(" \t\r\n", start.data[blanks]) != NULL)
-			blanks++;
-		if (blanks + 2 <= start.size || start.size < wanted || start.size >= DETECT_SIZE)
-			break;
-	}
-	if (start.size >= NPY_MAGIC_SIZE && memcmp(start.data, NPY_MAGIC, NPY_MAGIC_SIZE) == 0)
-		r->format = &FORMAT_NPY;
-	else if (looks_like_json(start))
-		r->format = &FORMAT_JSONL;
-	else
-		r->format = format_of_name(stream_name(r->stream));
-	if (r->format == NULL && start.size == 0)
-		r->format = &FORMAT_JSONL; /* no rows in any case */
-	if (r->format == NULL)
-		return error_set(e, CEL_EDATA,
-				 "neither content nor name tell the format: give it (npy, fvecs, bvecs or jsonl)");
-	return 0;
-}
-
 static int check_options(const char *path, const struct reader_options *o, struct cel_error *e)
 {
 	if (o->ids_path != NULL && o->id_prefix != NULL)
 		return error_set(e, CEL_EUSAGE, "ids come from a file or from a prefix, not from both");
 	if (o->ids_path != NULL && strcmp(o->ids_path, "-") == 0 && strcmp(path, "-") == 0)
 		return error_set(e, CEL_EUSAGE, "vectors and ids cannot both come from standard input");
-	if (o->format > READER_JSONL)
+	if (o->format >= READER_FORMATS)
 		return error_set(e, CEL_EUSAGE, "unknown format");
 	return schema_check(o->schema, e);
 }
 
-static int open_format(struct reader *r, struct cel_error *e)
+static int choose_format(struct reader *r, const struct reader_options *o, struct cel_error *e)
 {
-	int rc = detect_format(r, e);
+	static const struct format *const FORMATS[READER_FORMATS] = {
+		[READER_NPY] = &FORMAT_NPY,	[READER_FVECS] = &FORMAT_FVECS, [READER_BVECS] = &FORMAT_BVECS,
+		[READER_JSONL] = &FORMAT_JSONL, [READER_CSV] = &FORMAT_CSV,	[READER_TSV] = &FORMAT_TSV,
+		[READER_RAW] = &FORMAT_RAW};
+	r->format = FORMATS[o->format];
+	int rc = o->format == READER_AUTO ? detect_format(r->stream, &r->format, e) : 0;
+	if (rc < 0)
+		return rc;
+	if (!r->format->has_columns && (o->id_column != NULL || o->vector_columns != NULL || o->is_without_header))
+		return error_set(e, CEL_EUSAGE, "options about columns or a header, but it is no table");
+	if (!r->format->is_raw && (o->raw_type != NULL || o->raw_dim != 0))
+		return error_set(e, CEL_EUSAGE, "options about raw rows, but another format");
+	return 0;
+}
+
+static int open_format(struct reader *r, const struct reader_options *o, struct cel_error *e)
+{
+	int rc = choose_format(r, o, e);
 	bool has_ids = r->ids != NULL || r->id_prefix != NULL || r->options.is_id_optional;
 	if (rc == 0 && !has_ids && !r->format->can_have_ids)
 		rc = error_set(e, CEL_EUSAGE, "the format has no ids: give a file of them or a prefix");
+	struct reader_options own = *o;
+	own.schema = &r->schema;
 	if (rc == 0)
-		rc = r->format->open(r->stream, &r->schema, &r->state, e);
+		rc = r->format->open(r->stream, &own, &r->state, e);
 	if (rc < 0)
 		error_context(e, "%s", stream_name(r->stream));
 	return rc;
@@ -134,11 +82,12 @@ static int open_parts(struct reader *r, const char *path, const struct reader_op
 			return error_nomem(e, strlen(o->id_prefix) + 1);
 	}
 	int rc = stream_open(path, &r->stream, e);
-	if (rc == 0)
+	/* Raw numbers may begin with any bytes: there it takes the name as well. */
+	if (rc == 0 && (o->format != READER_RAW || detect_is_packed_name(path)))
 		rc = stream_unpack(&r->stream, e);
 	if (rc == 0 && o->ids_path != NULL)
 		rc = ids_open(o->ids_path, o->is_ids_nul, &r->ids, e);
-	return rc < 0 ? rc : open_format(r, e);
+	return rc < 0 ? rc : open_format(r, o, e);
 }
 
 int reader_open(const char *path, const struct reader_options *options, struct reader **out, struct cel_error *e)

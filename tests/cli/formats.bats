@@ -62,3 +62,96 @@ builds_same() {
 	refuses 65 "ids.gz|cut short" cel-build --skip-bad --ids ids.gz c v.npy
 	[ "$(commit_of c)" = "$HEAD" ]
 }
+
+@test "CSV and TSV, by name, by content and forced, with columns by name and by number" {
+	rows -n 50 -d 3 v.jsonl
+	cel-build -q --no-index c v.jsonl
+	python3 - <<-'END'
+		import csv, json
+		records = [json.loads(line) for line in open("v.jsonl")]
+		def write(path, delimiter, header, rows):
+		    with open(path, "w", newline="") as out:
+		        table = csv.writer(out, delimiter=delimiter)
+		        if header:
+		            table.writerow(header)
+		        table.writerows(rows)
+		flat = [[*r["vector"], r["id"]] for r in records]
+		whole = [[r["id"], json.dumps(r["vector"])] for r in records]
+		write("flat.csv", ",", ["x", "y", "z", "name"], flat)
+		write("flat.tsv", "\t", ["x", "y", "z", "name"], flat)
+		write("bare", ",", None, flat)
+		write("whole.csv", ",", ["id", "vector"], whole)
+		write("whole", "\t", ["id", "vector"], whole)
+	END
+	builds_same flat.csv --id-column name --vector-columns x..z
+	builds_same flat.tsv --id-column 4 --vector-columns x,y,z
+	builds_same bare --no-header --id-column 4 --vector-columns 1..3
+	builds_same whole.csv
+	builds_same - <whole
+	gzip whole
+	builds_same whole.gz
+	LC_ALL=de_DE.UTF-8 builds_same flat.csv --id-column name --vector-columns x..z
+	exits 0 cel-query -k 1 c --id-column name --vector-columns x..z flat.csv
+	[ "$(awk -F '\t' '$1 == $3 && $4 == 0' <<<"$output" | wc -l)" -eq 50 ]
+	exits 0 cel-query -k 1 c whole.csv --json
+}
+
+@test "metadata from a table: numbers, text, and nothing" {
+	printf 'id,vector,year,zip,note,b\na,1 2 3,2019,02139,"say ""hi""",\nb,1 2 3,"2019",-1.50e3,"",true\nc,1 2 3,,,,\n' >m.csv
+	exits 0 cel-build -q c m.csv
+	[ "$(cel get c a)" = '{"id":"a","vector":[1,2,3],"metadata":{"note":"say \"hi\"","year":2019,"zip":"02139"}}' ]
+	[ "$(cel get c b)" = '{"id":"b","vector":[1,2,3],"metadata":{"b":"true","note":"","year":"2019","zip":-1.50e3}}' ]
+	[ "$(cel get c c)" = '{"id":"c","vector":[1,2,3]}' ]
+}
+
+@test "what is wrong in a table is named by file, line and column" {
+	printf 'id,x,y,z\na,1,2,3\nb,1,2\n' >t.csv
+	refuses 65 't.csv: line 3: |3 fields, not 4|"z" is missing' cel-build c --vector-columns x..z t.csv
+	printf 'id,x,y,z\na,1,2,3\nb,1,2,3,4\n' >t.csv
+	refuses 65 't.csv: line 3: |5 fields, not 4' cel-build c --vector-columns x..z t.csv
+	printf 'id,x,y,z\n\n"b",1,"2,5",3\n' >t.csv
+	refuses 65 't.csv: line 3: id "b"|column "y"|"2,5" is no number' cel-build c --vector-columns x..z t.csv
+	refuses 65 't.csv: |no column "w"' cel-build c --vector-columns w..z t.csv
+	refuses 65 't.csv: |no column "vector"' cel-build c t.csv
+	refuses 65 't.csv: |2 columns, not 3' cel-build c --vector-columns x,y t.csv
+	refuses 65 't.csv: |no column "name"' cel-build c --id-column name --vector-columns x..z t.csv
+	rows -n 2 -d 3 v.jsonl
+	refuses 64 'v.jsonl: |columns' cel-build c --id-column name v.jsonl
+	exits 0 cel-build --skip-bad c --vector-columns x..z t.csv - <<<$'id,x,y,z\na,1,2,3'
+	grep -q "1 bad rows left out" <<<"$stderr"
+}
+
+@test "raw rows of every type" {
+	rows -n 40 -d 3 v.jsonl v.ids
+	cel-build -q --no-index c v.jsonl
+	python3 - <<-'END'
+		import json, struct
+		flat = [x for line in open("v.jsonl") for x in json.loads(line)["vector"]]
+		for name, code in ("f32", "f"), ("f64", "d"), ("f16", "e"):
+		    open("v." + name, "wb").write(struct.pack("<%d%s" % (len(flat), code), *flat))
+		singles = struct.pack("<%df" % len(flat), *flat)
+		open("v.bf16", "wb").write(b"".join(singles[i + 2:i + 4] for i in range(0, len(singles), 4)))
+	END
+	local type
+	for type in f32 f64 f16 bf16; do
+		builds_same v.$type --raw $type --dim 3 --ids v.ids
+		gzip -k v.$type
+		builds_same v.$type.gz --raw $type --dim 3 --ids v.ids
+		builds_same - --format raw --raw $type --dim 3 --ids v.ids <v.$type
+	done
+	printf '\x1f\x8b\x08' | cel-build -q c --raw u8 --dim 3 --id-prefix u
+	[ "$(cel get c u0)" = '{"id":"u0","vector":[31,139,8]}' ]
+	printf '\xff\x80\x08' | cel-build -q c --raw i8 --dim 3 --id-prefix i
+	[ "$(cel get c i0)" = '{"id":"i0","vector":[-1,-128,8]}' ]
+	refuses 65 "v.f32: |dimension is 4, not 3" cel-build c --raw f32 --dim 4 --id-prefix x v.f32
+	head -c 100 v.f32 >cut
+	refuses 65 "cut: row 9: |truncated" cel-build c --raw f32 --dim 3 --id-prefix x cut
+	refuses 64 "dim" cel-build c --raw f32 --id-prefix x v.f32
+	refuses 64 "raw" cel-build c --dim 3 --id-prefix x v.f32
+	refuses 64 "raw" cel-build c --format raw --dim 3 --id-prefix x v.f32
+	refuses 64 "'f8'" cel-build c --raw f8 --dim 3 --id-prefix x v.f32
+	refuses 64 "format" cel-build c --format npy --raw f32 --dim 3 --id-prefix x v.f32
+	refuses 64 "no ids" cel-build c --raw f32 --dim 3 v.f32
+	exits 0 cel-query -k 1 c --raw f32 --dim 3 v.f32
+	[ "$(wc -l <<<"$output")" -eq 40 ]
+}

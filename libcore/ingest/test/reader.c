@@ -375,10 +375,21 @@ static void test_detection(void **state)
 	assert_int_equal(o.n_rows, 1);
 	outcome_release(&o);
 	name = file_path("nameless");
-	write_file(name, slice_text("id,vector\n"));
-	o = read_file(name, (struct reader_options){.schema = &F32_3});
-	expect_errors(name, &o, "NAME: neither content nor name tell the format: give it (npy, fvecs, bvecs or jsonl)\n");
-	outcome_release(&o);
+	static const char *const NOTHING[] = {"id vector\n", "id\nvector,\t\n", "x\x01,y\n"};
+	for (size_t i = 0; i < 3; i++) {
+		write_file(name, slice_text(NOTHING[i]));
+		o = read_file(name, (struct reader_options){.schema = &F32_3});
+		expect_errors(name, &o,
+			      "NAME: neither content nor name tell the format: give it (npy, fvecs, bvecs, jsonl, csv, tsv or raw)\n");
+		outcome_release(&o);
+	}
+	static const char *const TABLES[] = {"id,vector\na,1 2 3", "id\tvector\na\t1,2,3\n", "id,vector\r\na,1 2 3\r\n"};
+	for (size_t i = 0; i < 3; i++) {
+		write_file(name, slice_text(TABLES[i]));
+		o = read_file(name, (struct reader_options){.schema = &F32_3});
+		expect_text(&o.rows, "a\t" ROW_123 "\t\n");
+		outcome_release(&o);
+	}
 	write_file(name, slice_text(" \n {\"id\":\"a\",\"vector\":[1,2,3]}"));
 	o = read_file(name, (struct reader_options){.schema = &F32_3});
 	assert_int_equal(o.n_rows, 1);

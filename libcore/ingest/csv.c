@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CSV and TSV: rows of fields, split where they stand in the stream's buffer and consumed only when the next one is asked
+ * for. What is metadata becomes a JSON object under the names of the header: a field without quotes that is a number as
+ * JSON writes it is a number, an empty one is left out, everything else is text.
+ *
+ * A row with a fault is left behind whole, so the next one can be read; only a quote that is never closed swallows the
+ * rest. Rows are named by the line on which they begin. */
+#include <string.h>
+
+#include "alloc.h"
+#include "convert.h"
+#include "csv_columns.h"
+#include "csv_split.h"
+#include "decimal.h"
+#include "error.h"
+#include "format.h"
+#include "metadata_writer.h"
+#include "record.h"
+#include "stream.h"
+
+#define ROW_SIZE_MAX (16u << 20)
+#define PEEK_SIZE (64u << 10)
+#define VALUE_PRINTED 40
+
+struct csv {
+	struct stream *stream;
+	const struct cel_schema *schema;
+	uint8_t delimiter;
+	bool has_header;
+	struct csv_row row;
+	struct columns columns;
+	struct metadata_writer metadata;
+	double *numbers;
+	uint8_t *elements;
+	uint64_t line;      /* on which the row begins */
+	uint64_t next_line;
+	size_t to_consume;  /* of the row in the caller's hands */
+};
+
+static void csv_free(void *self)
+{
+	struct csv *c = self;
+	csv_row_release(&c->row);
+	columns_release(&c->columns);
+	metadata_writer_release(&c->metadata);
+	mem_free(c->numbers);
+	mem_free(c->elements);
+	mem_free(c);
+}
+
+/* Splits the next row; 1, 0 at the end of the input, or an error. */
+static int split_next(struct csv *c, struct cel_error *e)
+{
+	c->line = c->next_line;
+	for (size_t wanted = 1;;) {
+		struct slice got;
+		int rc = stream_peek(c->stream, wanted, &got, e);
+		if (rc < 0 || got.size == 0)
+			return rc;
+		bool is_end = got.size < wanted;
+		rc = csv_split(got, is_end, c->delimiter, &c->row, e);
+		if (rc != 0)
+			return rc;
+		if (got.size > ROW_SIZE_MAX)
+			return error_set(e, CEL_EDATA, "the row has more than %u bytes", ROW_SIZE_MAX);
+		wanted = got.size + (got.size < PEEK_SIZE ? PEEK_SIZE : got.size);
+	}
+}
+
+/* The same, without rows that have nothing on them. */
+static int next_row(struct csv *c, struct cel_error *e)
+{
+	for (;;) {
+		int rc = split_next(c, e);
+		if (rc <= 0)
+			return rc;
+		c->next_line += c->row.n_lines;
+		const struct csv_field *first = csv_field(&c->row, 0);
+		if (c->row.n_fields > 1 || first->text.size > 0 || first->is_quoted)
+			return 1;
+		stream_consume(c->stream, c->row.size);
+	}
+}
+
+static int skip_byte_order_mark(struct csv *c, struct cel_error *e)
+{
+	struct slice got;
+	int rc = stream_peek(c->stream, 1, &got, e);
+	if (rc == 0 && got.size > 0 && got.data[0] == 0xef)
+		rc = stream_peek(c->stream, 3, &got, e);
+	if (rc == 0 && got.size >= 3 && memcmp(got.data, "\xef\xbb\xbf", 3) == 0)
+		stream_consume(c->stream, 3);
+	return rc;
+}
+
+/* The header, or the first row without taking it. No row at all is an empty table. */
+static int read_header(struct csv *c, const struct reader_options *options, struct cel_error *e)
+{
+	int rc = skip_byte_order_mark(c, e);
+	if (rc == 0)
+		rc = next_row(c, e);
+	if (rc > 0 && c->row.fault != NULL)
+		rc = error_set(e, CEL_EDATA, "line %llu: field %zu: %s", (unsigned long long)c->line,
+			       c->row.fault_field + 1, c->row.fault);
+	if (rc <= 0)
+		return rc;
+	rc = columns_new(&c->row, options, &c->columns, e);
+	if (rc == 0 && c->has_header)
+		stream_consume(c->stream, c->row.size);
+	else
+		c->next_line = c->line;
+	return rc;
+}
+
+static int csv_open(struct stream *s, const struct reader_options *options, uint8_t delimiter, void **self,
+		    struct cel_error *e)
+{
+	struct csv *c = mem_calloc(1, sizeof *c);
+	if (c == NULL)
+		return error_nomem(e, sizeof *c);
+	c->stream = s;
+	c->schema = options->schema;
+	c->delimiter = delimiter;
+	c->has_header = !options->is_without_header;
+	c->next_line = 1;
+	c->numbers = mem_calloc(c->schema->dim, sizeof *c->numbers);
+	c->elements = mem_alloc(schema_vector_size(c->schema));
+	int rc = c->numbers == NULL || c->elements == NULL ? error_nomem(e, c->schema->dim * sizeof(double))
+							   : read_header(c, options, e);
+	if (rc < 0) {
+		csv_free(c);
+		return rc;
+	}
+	*self = c;
+	return 0;
+}
+
+static int comma_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
+{
+	return csv_open(s, options, ',', self, e);
+}
+
+static int tab_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
+{
+	return csv_open(s, options, '\t', self, e);
+}
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static struct slice trim(struct slice text)
+{
+	while (text.size > 0 && is_blank(text.data[text.size - 1]))
+		text.size--;
+	while (text.size > 0 && is_blank(text.data[0]))
+		text = slice_make(text.data + 1, text.size - 1);
+	return text;
+}
+
+static int bad_number(struct slice text, const struct column *column, struct cel_error *e)
+{
+	bool is_shown = text.size > 0 && utf8_is_valid(text);
+	for (size_t i = 0; i < text.size; i++)
+		is_shown = is_shown && text.data[i] >= 0x20 && text.data[i] != 0x7f;
+	if (text.size == 0)
+		error_set(e, CEL_EDATA, "there is no number");
+	else if (is_shown)
+		error_set(e, CEL_EDATA, "\"%.*s\" is no number", text_shown(text, VALUE_PRINTED), (const char *)text.data);
+	else
+		error_set(e, CEL_EDATA, "what stands there is no number");
+	error_context(e, "column \"%.*s\"", COLUMN_NAME(column));
+	return CEL_EDATA;
+}
+
+static int read_element(struct csv *c, const struct column *column, struct slice text, struct cel_error *e)
+{
+	text = trim(text);
+	if (!decimal_read((const char *)text.data, text.size, &c->numbers[column->element]))
+		return bad_number(text, column, e);
+	return 0;
+}
+
+/* The text in brackets of any kind, or without; numbers with a comma or blanks between them. */
+static struct slice strip_brackets(struct slice text)
+{
+	static const char OPEN[] = "[({", CLOSE[] = "])}";
+	text = trim(text);
+	const char *found = text.size >= 2 && text.data[0] != '\0' ? strchr(OPEN, text.data[0]) : NULL;
+	if (found != NULL && text.data[text.size - 1] == (uint8_t)CLOSE[found - OPEN])
+		text = trim(slice_make(text.data + 1, text.size - 2));
+	return text;
+}
+
+static int read_vector(struct csv *c, const struct column *column, struct slice text, struct cel_error *e)
+{
+	text = strip_brackets(text);
+	size_t n = 0;
+	const uint8_t *p = text.data, *end = text.data + text.size;
+	while (p < end) {
+		const uint8_t *start = p;
+		while (p < end && *p != ',' && !is_blank(*p))
+			p++;
+		double number;
+		struct slice item = slice_make(start, (size_t)(p - start));
+		if (!decimal_read((const char *)item.data, item.size, &number))
+			return bad_number(item, column, e);
+		if (n < c->schema->dim)
+			c->numbers[n] = number;
+		n++;
+		while (p < end && is_blank(*p))
+			p++;
+		if (p < end && *p == ',') {
+			for (p++; p < end && is_blank(*p); p++)
+				continue;
+			if (p == end)
+				return bad_number(slice_make(p, 0), column, e);
+		}
+	}
+	if (n == c->schema->dim)
+		return 0;
+	return error_set(e, CEL_EDATA, "column \"%.*s\": the vector has %zu elements, not %u as in the collection",
+			 COLUMN_NAME(column), n, c->schema->dim);
+}
+
+static int read_numbers(struct csv *c, struct cel_error *e)
+{
+	for (size_t i = 0; i < c->columns.n; i++) {
+		const struct column *column = &c->columns.list[i];
+		struct slice text = csv_field(&c->row, i)->text;
+		int rc = 0;
+		if (column->role == COLUMN_ELEMENT)
+			rc = read_element(c, column, text, e);
+		else if (column->role == COLUMN_VECTOR)
+			rc = read_vector(c, column, text, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int add_member(struct csv *c, const struct column *column, const struct csv_field *field, struct cel_error *e)
+{
+	bool is_number = !field->is_quoted && decimal_is_json((const char *)field->text.data, field->text.size);
+	if (!is_number && !utf8_is_valid(field->text))
+		return error_set(e, CEL_EDATA, "column \"%.*s\": not UTF-8", COLUMN_NAME(column));
+	int rc = metadata_writer_event(&c->metadata, JSON_KEY, column->name);
+	if (rc == 0)
+		rc = metadata_writer_event(&c->metadata, is_number ? JSON_NUMBER : JSON_STRING, field->text);
+	return rc;
+}
+
+/* Columns come in the order of their names, which is that of the canonical form. */
+static int write_metadata(struct csv *c, struct slice *out, struct cel_error *e)
+{
+	bool is_any = false;
+	metadata_writer_clear(&c->metadata, e);
+	int rc = metadata_writer_event(&c->metadata, JSON_OBJECT_BEGIN, slice_make(NULL, 0));
+	for (size_t i = 0; rc == 0 && i < c->columns.n_metadata; i++) {
+		size_t which = c->columns.metadata[i];
+		const struct csv_field *field = csv_field(&c->row, which);
+		if (field->text.size == 0 && !field->is_quoted)
+			continue;
+		rc = add_member(c, &c->columns.list[which], field, e);
+		is_any = true;
+	}
+	if (rc == 0)
+		rc = metadata_writer_event(&c->metadata, JSON_OBJECT_END, slice_make(NULL, 0));
+	if (rc == 0 && is_any)
+		*out = buf_slice(&c->metadata.out);
+	return rc;
+}
+
+static int check_shape(struct csv *c, struct cel_error *e)
+{
+	size_t n = c->columns.n, got = c->row.n_fields;
+	const char *model = c->has_header ? "the header" : "the first row";
+	if (c->row.fault != NULL && c->row.fault_field < n)
+		return error_set(e, CEL_EDATA, "column \"%.*s\": %s", COLUMN_NAME(&c->columns.list[c->row.fault_field]),
+				 c->row.fault);
+	if (got < n)
+		return error_set(e, CEL_EDATA, "%zu fields, not %zu as in %s: the column \"%.*s\" is missing", got, n, model,
+				 COLUMN_NAME(&c->columns.list[got]));
+	if (got > n || c->row.fault != NULL)
+		return error_set(e, CEL_EDATA, "%zu fields, not %zu as in %s", got, n, model);
+	return 0;
+}
+
+static int read_row(struct csv *c, struct format_row *row, struct cel_error *e)
+{
+	int rc = check_shape(c, e);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; c->columns.has_id && i < c->columns.n; i++)
+		if (c->columns.list[i].role == COLUMN_ID)
+			row->id = csv_field(&c->row, i)->text;
+	row->has_id = c->columns.has_id;
+	rc = read_numbers(c, e);
+	if (rc == 0)
+		rc = convert_doubles(c->numbers, c->schema->dim, c->schema->type, c->elements, e);
+	row->vector = slice_make(c->elements, schema_vector_size(c->schema));
+	return rc < 0 ? rc : write_metadata(c, &row->metadata, e);
+}
+
+static int csv_next(void *self, struct format_row *row, struct cel_error *e)
+{
+	struct csv *c = self;
+	stream_consume(c->stream, c->to_consume);
+	c->to_consume = 0;
+	*row = (struct format_row){0};
+	int rc = next_row(c, e);
+	row->number = c->line;
+	if (rc <= 0)
+		return rc;
+	c->to_consume = c->row.size;
+	rc = read_row(c, row, e);
+	row->is_intact = rc == 0 || rc == CEL_EDATA;
+	return rc < 0 ? rc : 1;
+}
+
+const struct format FORMAT_CSV = {
+	.unit = "line", .can_have_ids = true, .has_columns = true, .open = comma_open, .next = csv_next, .free = csv_free};
+const struct format FORMAT_TSV = {
+	.unit = "line", .can_have_ids = true, .has_columns = true, .open = tab_open, .next = csv_next, .free = csv_free};

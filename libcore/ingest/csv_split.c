@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One pass over the text. A field is a slice of it; only one with doubled quotes is copied, and since the memory for
+ * copies may move while a row is read, such a field holds its offset there until the row is complete. */
+#include "csv_split.h"
+
+#include "cel.h"
+#include "error.h"
+
+struct splitter {
+	struct slice text;
+	size_t at;
+	uint8_t delimiter;
+	bool is_end;
+	struct csv_row *row;
+	struct cel_error *error;
+};
+
+#define NEED_MORE 0
+#define HAS_FIELD 1
+
+void csv_row_release(struct csv_row *row)
+{
+	buf_release(&row->fields);
+	buf_release(&row->unescaped);
+}
+
+static void set_fault(struct splitter *s, const char *what)
+{
+	if (s->row->fault != NULL)
+		return;
+	s->row->fault = what;
+	s->row->fault_field = s->row->n_fields;
+}
+
+/* Goes on to the delimiter or line end that ends the field. */
+static int find_end(struct splitter *s)
+{
+	const uint8_t *p = s->text.data;
+	size_t i = s->at;
+	while (i < s->text.size && p[i] != s->delimiter && p[i] != '\n')
+		i++;
+	s->at = i;
+	return i < s->text.size || s->is_end ? HAS_FIELD : NEED_MORE;
+}
+
+static int take_plain(struct splitter *s, struct csv_field *out)
+{
+	size_t start = s->at;
+	int rc = find_end(s);
+	size_t end = s->at;
+	bool is_last = end == s->text.size || s->text.data[end] == '\n';
+	if (is_last && end > start && s->text.data[end - 1] == '\r')
+		end--;
+	*out = (struct csv_field){.text = slice_make(s->text.data + start, end - start)};
+	return rc;
+}
+
+static void count_lines(struct splitter *s, size_t start, size_t end)
+{
+	const uint8_t *p = s->text.data + start, *stop = s->text.data + end;
+	while (p < stop && (p = memchr(p, '\n', (size_t)(stop - p))) != NULL) {
+		s->row->n_lines++;
+		p++;
+	}
+}
+
+/* Behind the closing quote: a delimiter, an end of line or the end of the input. */
+static int end_quoted(struct splitter *s)
+{
+	size_t left = s->text.size - s->at;
+	const uint8_t *p = s->text.data + s->at;
+	if (left > 0 && p[0] == '\r') {
+		if (left == 1 && !s->is_end)
+			return NEED_MORE;
+		if (left == 1 || p[1] == '\n') {
+			s->at++;
+			return HAS_FIELD;
+		}
+	}
+	if (left == 0)
+		return s->is_end ? HAS_FIELD : NEED_MORE;
+	if (p[0] != s->delimiter && p[0] != '\n')
+		set_fault(s, "text behind the closing quote");
+	return find_end(s);
+}
+
+/* The opening quote is at s->at. */
+static int take_quoted(struct splitter *s, struct csv_field *out)
+{
+	struct buf *copy = &s->row->unescaped;
+	size_t start = s->at + 1, piece = start, copied = copy->size;
+	for (size_t i = start;;) {
+		const uint8_t *quote = i < s->text.size ? memchr(s->text.data + i, '"', s->text.size - i) : NULL;
+		size_t end = quote != NULL ? (size_t)(quote - s->text.data) : s->text.size;
+		if (!s->is_end && (quote == NULL || end + 1 == s->text.size))
+			return NEED_MORE;
+		bool is_doubled = end + 1 < s->text.size && s->text.data[end + 1] == '"';
+		if (is_doubled || copy->size > copied) {
+			int rc = buf_append(copy, s->text.data + piece, end + is_doubled - piece, s->error);
+			if (rc < 0)
+				return rc;
+		}
+		i = piece = end + 2;
+		if (is_doubled)
+			continue;
+		if (quote == NULL)
+			set_fault(s, "its quote is not closed");
+		count_lines(s, start, end);
+		bool is_copy = copy->size > copied;
+		*out = (struct csv_field){.text = slice_make(is_copy ? NULL : s->text.data + start, end - start),
+					  .is_quoted = true};
+		if (is_copy) /* without an address: to be found behind those before it */
+			out->text.size = copy->size - copied;
+		s->at = quote != NULL ? end + 1 : end;
+		return end_quoted(s);
+	}
+}
+
+/* Copied fields stand behind each other in the order of the row. */
+static void place_copies(struct csv_row *row)
+{
+	struct csv_field *fields = (struct csv_field *)(void *)row->fields.data;
+	size_t at = 0;
+	for (size_t i = 0; at < row->unescaped.size && i < row->n_fields; i++) {
+		if (fields[i].text.data != NULL)
+			continue;
+		fields[i].text.data = row->unescaped.data + at;
+		at += fields[i].text.size;
+	}
+}
+
+int csv_split(struct slice text, bool is_end, uint8_t delimiter, struct csv_row *row, struct cel_error *e)
+{
+	struct splitter s = {.text = text, .delimiter = delimiter, .is_end = is_end, .row = row, .error = e};
+	buf_clear(&row->fields);
+	buf_clear(&row->unescaped);
+	row->n_fields = row->n_lines = 0;
+	row->fault = NULL;
+	for (;;) {
+		struct csv_field field;
+		bool is_quoted = s.at < text.size && text.data[s.at] == '"';
+		int rc = is_quoted ? take_quoted(&s, &field) : take_plain(&s, &field);
+		if (rc <= 0)
+			return rc;
+		if (row->n_fields < CSV_FIELDS_MAX) {
+			rc = buf_append(&row->fields, &field, sizeof field, e);
+			if (rc < 0)
+				return rc;
+			row->n_fields++;
+		} else {
+			set_fault(&s, "it is one too many");
+		}
+		bool is_last = s.at == text.size || text.data[s.at] == '\n';
+		row->n_lines += s.at < text.size && is_last;
+		s.at += s.at < text.size;
+		if (is_last)
+			break;
+	}
+	row->size = s.at;
+	place_copies(row);
+	return 1;
+}
