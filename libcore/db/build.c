@@ -53,6 +53,13 @@ static int load_schema(struct cel_store *store, const char *collection, struct c
 	return rc;
 }
 
+static int find_tmp(void *context, const char **path, struct cel_error *e)
+{
+	(void)e;
+	*path = store_tmp_path(context);
+	return 0;
+}
+
 int cel_build_new(struct cel_store *store, const char *collection, const struct cel_build_options *options,
 		  struct cel_build **out, struct cel_error *e)
 {
@@ -80,8 +87,10 @@ int cel_build_new(struct cel_store *store, const char *collection, const struct 
 		rc = load_schema(store, collection, &build->schema, e);
 	if (rc == 0) {
 		strcpy(build->collection, collection); /* a checked name: it fits */
-		rc = edits_new(build->options.memory, store_tmp_path(store->store), schema_vector_size(&build->schema),
-			       build->duplicates, &build->edits, e);
+		rc = edits_new(build->options.memory, NULL, schema_vector_size(&build->schema), build->duplicates, &build->edits,
+			       e);
+		if (rc == 0) /* making the directory would be a tenth of a commit of one record */
+			edits_ask_directory(build->edits, find_tmp, store->store);
 	}
 	if (rc < 0) {
 		cel_build_free(build);

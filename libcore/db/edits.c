@@ -47,6 +47,12 @@ int edits_new(size_t memory, const char *tmp_directory, size_t vector_size, enum
 	return 0;
 }
 
+void edits_ask_directory(struct edits *edits, int (*ask)(void *context, const char **path, struct cel_error *e),
+			 void *context)
+{
+	extsort_ask_directory(edits->sort, ask, context);
+}
+
 static void row_release(struct row *row)
 {
 	buf_release(&row->id);

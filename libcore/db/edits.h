@@ -11,6 +11,9 @@ struct edits;
 
 int edits_new(size_t memory, const char *tmp_directory, size_t vector_size, enum cel_duplicates duplicates,
 	      struct edits **out, struct cel_error *e);
+/* Without one (NULL), and nothing added yet: see extsort.h. */
+void edits_ask_directory(struct edits *edits, int (*ask)(void *context, const char **path, struct cel_error *e),
+			 void *context);
 void edits_free(struct edits *edits);
 
 /* Following rows come from the input of that name; names are kept for messages. */

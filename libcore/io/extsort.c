@@ -22,7 +22,10 @@
 struct extsort {
 	uint8_t *memory;
 	size_t limit, write_size;
-	char *directory;
+	char *own_directory;
+	const char *directory; /* NULL: to be asked for */
+	extsort_directory_fn *ask;
+	void *ask_context;
 	size_t items_size;             /* bytes of items in memory */
 	size_t n_entries;
 	struct keysort_entry *entries; /* the last one added, the lowest in memory; then behind the top */
@@ -58,15 +61,22 @@ int extsort_new(size_t memory_limit, const char *directory, struct extsort **out
 	s->limit = memory_limit & ~(size_t)63;
 	s->write_size = s->limit / 16 < WRITE_BUFFER_MAX ? s->limit / 16 & ~(size_t)63 : WRITE_BUFFER_MAX;
 	s->is_sorted = true;
-	s->directory = mem_strdup(directory);
+	if (directory != NULL)
+		s->directory = s->own_directory = mem_strdup(directory);
 	s->memory = mem_alloc(s->limit);
-	if (s->directory == NULL || s->memory == NULL) {
+	if ((directory != NULL && s->directory == NULL) || s->memory == NULL) {
 		extsort_free(s);
 		return error_nomem(e, memory_limit);
 	}
 	s->entries = top_of(s);
 	*out = s;
 	return 0;
+}
+
+void extsort_ask_directory(struct extsort *s, extsort_directory_fn *ask, void *context)
+{
+	s->ask = ask;
+	s->ask_context = context;
 }
 
 void extsort_free(struct extsort *s)
@@ -76,7 +86,7 @@ void extsort_free(struct extsort *s)
 	merge_close(&s->merge);
 	run_file_close(&s->file);
 	buf_release(&s->bounds);
-	mem_free(s->directory);
+	mem_free(s->own_directory);
 	mem_free(s->memory);
 	mem_free(s);
 }
@@ -106,7 +116,9 @@ static int open_runs(struct extsort *s, struct cel_error *e)
 {
 	if (s->file.fd >= 0)
 		return 0;
-	int rc = run_file_open(&s->file, s->directory, write_buffer_of(s), s->write_size, e);
+	int rc = s->directory == NULL ? s->ask(s->ask_context, &s->directory, e) : 0;
+	if (rc == 0)
+		rc = run_file_open(&s->file, s->directory, write_buffer_of(s), s->write_size, e);
 	return rc < 0 ? rc : add_bound(&s->bounds, 0, e);
 }
 

@@ -16,6 +16,10 @@ struct extsort;
 
 /* CEL_EUSAGE if the limit is under EXTSORT_MEMORY_MIN or an item is over the bounds; CEL_EIO if the disk is full. */
 int extsort_new(size_t memory_limit, const char *directory, struct extsort **out, struct cel_error *e);
+/* Instead of the directory that was given (NULL then): it is asked for when the first run has to be written, so that what fits
+ * into memory makes none. The text must live as long as s. */
+typedef int extsort_directory_fn(void *context, const char **path, struct cel_error *e);
+void extsort_ask_directory(struct extsort *s, extsort_directory_fn *ask, void *context);
 void extsort_free(struct extsort *s);
 int extsort_add(struct extsort *s, struct slice key, struct slice payload, struct cel_error *e);
 int extsort_finish(struct extsort *s, struct cel_error *e); /* no more adds */
