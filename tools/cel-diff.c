@@ -9,17 +9,16 @@
 #include "cli.h"
 #include "place.h"
 #include "print.h"
+#include "source.h"
 
 enum {
 	OPT_STAT = CLI_OWN,
 	OPT_ID_LIST,
 	OPT_PATCH,
 	OPT_QUERIES,
-	OPT_QUERY_IDS,
 	OPT_EF,
 	OPT_EXACT,
 	OPT_RECALL,
-	OPT_FORMAT,
 };
 
 static const struct cli_option OPTIONS[] = {
@@ -33,8 +32,8 @@ static const struct cli_option OPTIONS[] = {
 	{OPT_RECALL, "recall", "R", "aim at this recall@10 (default 0.95)"},
 	{OPT_EF, "ef", "N", "walk the graphs with a beam of N"},
 	{OPT_EXACT, "exact", NULL, "compare each query with every record"},
-	{OPT_QUERY_IDS, "query-ids", "FILE", "ids of the queries, one a line"},
-	{OPT_FORMAT, "format", "NAME", "of the queries: npy, fvecs, bvecs or jsonl (default: by content)"},
+	{SOURCE_IDS, "query-ids", "FILE", "ids of the queries, one a line"},
+	SOURCE_FORMAT_OPTIONS,
 	{'j', "jobs", "N", "threads (default: all processors)"},
 	{'v', "verbose", NULL, "say how many nodes were read"},
 	CLI_OPTION_JSON,
@@ -73,10 +72,10 @@ struct diff_tool {
 static void parse_options(struct diff_tool *tool)
 {
 	struct cli *cli = &tool->cli;
-	struct cel_error e;
 	int id;
 	while ((id = cli_next(cli)) != 0) {
-		tool->has_query_option |= id == 'k' || id == 'j' || id >= OPT_QUERY_IDS;
+		bool is_source = source_take(cli, id, &tool->source);
+		tool->has_query_option |= is_source || id == 'k' || id == 'j' || id >= OPT_EF;
 		switch (id) {
 		case OPT_STAT:
 			tool->is_stat = true;
@@ -105,13 +104,6 @@ static void parse_options(struct diff_tool *tool)
 		case OPT_EXACT:
 			tool->query.is_exact = true;
 			break;
-		case OPT_QUERY_IDS:
-			tool->source.ids = cli->value;
-			break;
-		case OPT_FORMAT:
-			if (cel_format_parse(cli->value, &tool->source.format, &e) < 0)
-				exit(cli_usage(cli, "%s", e.message));
-			break;
 		case 'j':
 			tool->query.threads = (uint32_t)cli_count(cli, 1, 1024);
 			break;
@@ -123,7 +115,7 @@ static void parse_options(struct diff_tool *tool)
 }
 
 /* 0, or EXIT_USAGE having said why. */
-static int check_usage(const struct diff_tool *tool)
+static int check_usage(struct diff_tool *tool)
 {
 	const struct cli *cli = &tool->cli;
 	if (cli->n_operands < 1 || cli->n_operands > 2)
@@ -135,9 +127,11 @@ static int check_usage(const struct diff_tool *tool)
 	if (tool->end == '\0' && !tool->is_ids)
 		return cli_usage(cli, "-0 is for --ids");
 	if (tool->has_query_option && tool->queries == NULL)
-		return cli_usage(cli, "-k, -j, --recall, --ef, --exact, --query-ids and --format are for --queries");
+		return cli_usage(cli, "-k, -j, --recall, --ef, --exact and what tells of the input are for --queries");
 	if (tool->query.is_exact && tool->query.ef != 0)
 		return cli_usage(cli, "--exact and --ef exclude each other");
+	if (source_check(cli, &tool->source) != 0)
+		return EXIT_USAGE;
 	if (tool->is_patch && isatty(STDOUT_FILENO))
 		return cli_usage(cli, "a patch is no text: send it to a file or a pipe");
 	return 0;

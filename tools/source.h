@@ -7,8 +7,9 @@
 
 /* Their ids begin behind those of any command. */
 enum { SOURCE_IDS = CLI_OWN + 1000, SOURCE_FORMAT, SOURCE_ID_COLUMN, SOURCE_VECTOR_COLUMNS, SOURCE_NO_HEADER, SOURCE_RAW, SOURCE_DIM };
-#define SOURCE_OPTIONS                                                                                       \
-	{SOURCE_IDS, "ids", "FILE", "ids of the rows, one a line"},                                          \
+#define SOURCE_OPTIONS {SOURCE_IDS, "ids", "FILE", "ids of the rows, one a line"}, SOURCE_FORMAT_OPTIONS
+/* For a command that has another --ids. */
+#define SOURCE_FORMAT_OPTIONS                                                                                \
 	{SOURCE_FORMAT, "format", "NAME", "npy, fvecs, bvecs, jsonl, csv, tsv or raw (default: by content)"}, \
 	{SOURCE_ID_COLUMN, "id-column", "NAME", "the column of a table that holds the id (default id)"},     \
 	{SOURCE_VECTOR_COLUMNS, "vector-columns", "LIST", "those of the vector: NAME, A,B,C or A..B (default vector)"}, \

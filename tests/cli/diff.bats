@@ -151,6 +151,27 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(["cel-diff", "--patch", "c"])))'
 	cel-diff c~1 c -q --exact --query-ids q.ids --queries queries.npy | head -n 1 | grep -q '^q[0-9]*	0'
 }
 
+@test "--queries: tables, and rows of numbers" {
+	cel-diff c~1 c -q --exact --queries queries.npy >wanted || [ $? -eq 1 ]
+	tail -c $((20 * 16 * 4)) queries.npy >queries.raw
+	python3 -c 'import struct
+rows = [struct.unpack("<16f", row) for row in iter(lambda f=open("queries.raw", "rb"): f.read(64), b"")]
+with open("queries.csv", "w") as out:
+    for row in rows: print(*row, sep=",", file=out)'
+	cel-diff c~1 c -q --exact --queries - --raw f32 --dim 16 <queries.raw | cmp - wanted
+	cel-diff c~1 c -q --exact --queries queries.csv --no-header --vector-columns 1..16 | cmp - wanted
+	refuses 64 "--dim" cel-diff c --queries queries.raw --raw f32
+}
+
+@test "a commit without its tree: 69" {
+	cel init -q other
+	cel create -q --store other --dim 16 c
+	cel-merge -q --no-index --store other c ./store:c # brings the tree of the tip alone
+	refuses 69 "$(commit_of c~1)|tree" cel-diff --store other c~1 c
+	refuses 69 "tree" cel-diff --store other --patch c
+	exits 0 cel-diff --store other c ./store:c
+}
+
 @test "--queries: another order of the same ids is an overlap of 1; empty sides; bad rows" {
 	cel create -q --dim 1 o
 	printf '{"id":"a","vector":[1]}\n{"id":"b","vector":[2]}\n' | cel-build -q o
