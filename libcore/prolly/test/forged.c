@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "audit.h"
 #include "diff.h"
 #include "hashed.h"
 #include "node.h"
@@ -98,6 +99,33 @@ static void assert_usable(struct fake_store *store, const struct cid *root)
 	}
 }
 
+static int count_damage(void *context, const struct cid *block, enum audit_finding finding, const char *message,
+			struct cel_error *e)
+{
+	(void)block, (void)finding, (void)message, (void)e;
+	++*(size_t *)context;
+	return 0;
+}
+
+static int no_record(void *context, const struct cid *leaf, const struct prolly_entry *entry, struct cel_error *e)
+{
+	(void)context, (void)leaf, (void)entry, (void)e;
+	return 0;
+}
+
+/* The audit sees it as well. */
+static void assert_audited(struct fake_store *store, const struct cid *root)
+{
+	static const uint8_t SALT[SHA256_SIZE];
+	size_t n_damage = 0;
+	struct audit *a;
+	struct audit_sink sink = {.context = &n_damage, .damage = count_damage, .record = no_record};
+	assert_int_equal(prolly_audit_new(fake_store_read(store), &sink, &a, NULL), 0);
+	assert_int_equal(prolly_audit_tree(a, root, SALT, NULL), 0);
+	assert_true(n_damage > 0);
+	prolly_audit_free(a);
+}
+
 /* Refused for that reason; and whoever reads it without a check gets an error or an end, not a crash. */
 static void assert_forged(struct fake_store *store, const struct cid *root, const char *why)
 {
@@ -107,6 +135,7 @@ static void assert_forged(struct fake_store *store, const struct cid *root, cons
 	assert_int_equal(check(store, root, &e), CEL_ECORRUPT);
 	if (strstr(e.message, why) == NULL)
 		fail_msg("'%s' is not about '%s'", e.message, why);
+	assert_audited(store, root);
 	assert_int_equal(prolly_cursor_new(fake_store_read(store), root, &c, NULL), 0);
 	size_t n = 0;
 	while (prolly_cursor_next(c, &entry, NULL) == 1)
