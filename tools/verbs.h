@@ -18,7 +18,7 @@
 	X("revert", verb_revert, "take back what a commit changed")          \
 	X("get", verb_get, "print records as JSON Lines")                    \
 	X("index", verb_index, "build the index of a commit")                \
-	X("fsck", verb_fsck, "check collections, block by block")
+	X("fsck", verb_fsck, "check the store, block by block")
 
 /* verb_show.c: the object that list, log, show and tag print a line of; index may be NULL */
 struct cel_revision;

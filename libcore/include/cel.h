@@ -597,8 +597,38 @@ int cel_diff_queries(struct cel_diff *diff, const struct cel_query_options *opti
 
 /* --------------------------------------------------------------------------------------------- integrity */
 
-/* Walks the rev's tree and verifies every invariant and every block. CEL_ECORRUPT says what is wrong. */
-int cel_check(struct cel_store *store, const char *rev, uint64_t *records, struct cel_error *e);
+/* Something that is not as it should be. All text lives during the call only. */
+struct cel_damage {
+	const char *kind;    /* "damaged": not the bytes it is named by; "missing"; "wrong": they break a rule */
+	const char *block;   /* CID; NULL: a file or a ref is meant */
+	const char *where;   /* "data.mdb", "segments/...", "index/...", "cache/...", "refs/..."; "" if it is nowhere */
+	const char *message;
+	const char *touches; /* the revs that have it, for a reader: "words~3 and 4 older, feature"; "" if none is known */
+	const char *const *commits; /* CIDs of the commits that it touches, newest first */
+	size_t n_commits;
+};
+/* A non-zero result ends the telling, not the check. */
+typedef int cel_damage_fn(void *context, const struct cel_damage *damage);
+
+struct cel_fsck_options {
+	bool is_reading_data; /* hash again the values outside of nodes, too, and check them as what records hold */
+	cel_damage_fn *on_damage;     /* may be NULL */
+	cel_progress_fn *on_progress; /* may be NULL */
+	void *context;                /* of both */
+};
+
+struct cel_fsck_result {
+	uint64_t commits, trees; /* distinct */
+	uint64_t absent;         /* commits whose trees are not in this store: forgotten, or never fetched */
+	uint64_t nodes, records, values; /* distinct; values: blocks that records link */
+	uint64_t segments, files; /* files: derived ones */
+	uint64_t damages;
+};
+
+/* Checks the commits of these revs, each with its tree; with no revs, all that the refs lead to, and the derived files.
+ * Damage does not stop it. CEL_ECORRUPT if there is any: on_damage was then told of each. options may be NULL. */
+int cel_fsck(struct cel_store *store, const char *const *revs, size_t n_revs, const struct cel_fsck_options *options,
+	     struct cel_fsck_result *out, struct cel_error *e);
 
 /* ------------------------------------------------------------------------------------------ this library */
 

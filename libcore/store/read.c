@@ -2,6 +2,8 @@
 /* A snapshot is an LMDB read transaction and, from the first raw block that LMDB does not have, a set of segments. Sets
  * change only by new files (or by files that gc took away), so a miss asks for the present set once more before it
  * is one; every set that gave out a slice is kept until the snapshot ends. */
+#include <stdio.h>
+
 #include "alloc.h"
 #include "error.h"
 #include "identity.h"
@@ -118,6 +120,51 @@ int store_read_has(struct store_read *r, const struct cid *cid, struct cel_error
 {
 	struct slice bytes;
 	return find(r, cid, &bytes, e);
+}
+
+int store_read_locate(struct store_read *r, const struct cid *cid, struct store_location *out, struct cel_error *e)
+{
+	struct slice bytes = {0};
+	*out = (struct store_location){0};
+	int rc = check_begun(r, e);
+	if (rc == 0)
+		rc = env_block_get(&r->store->env, r->txn, cid, &bytes, e);
+	if (rc > 0)
+		strcpy(out->file, "data.mdb");
+	if (rc == 0 && cid->codec == CID_RAW) {
+		rc = find(r, cid, &bytes, e);
+		const char *path = r->n_sets > 0 ? segment_set_where(r->sets[r->n_sets - 1], cid) : NULL;
+		const char *name = path != NULL ? strrchr(path, '/') : NULL;
+		if (rc != 0 && name != NULL)
+			snprintf(out->file, sizeof out->file, "segments%s", name);
+	}
+	out->size = bytes.size;
+	return rc;
+}
+
+int store_check_segments(struct store *s,
+			 int (*tell)(void *context, const char *file, const struct cel_error *problem, struct cel_error *e),
+			 void *context, struct cel_error *e)
+{
+	BUF_CLEANUP struct buf names = {0};
+	int rc = segments_list(&s->segments, &names, e);
+	for (size_t i = 0; i < names.size && rc == 0; i += SEGMENT_NAME_SIZE) {
+		char path[4096], file[96];
+		struct segment *segment;
+		struct cel_error problem;
+		snprintf(file, sizeof file, "segments/%s", (const char *)names.data + i);
+		snprintf(path, sizeof path, "%s/%s", s->path, file);
+		int found = segment_open(path, &segment, &problem);
+		if (found == 0) {
+			found = segment_verify_index(segment, &problem);
+			segment_free(segment);
+		}
+		if (found == CEL_ENOMEM)
+			return error_set(e, found, "%s", problem.message);
+		if (found != CEL_ENOINPUT) /* gone meanwhile */
+			rc = tell(context, file, found < 0 ? &problem : NULL, e);
+	}
+	return rc;
 }
 
 int store_read_block(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)

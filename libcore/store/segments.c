@@ -191,6 +191,19 @@ bool segment_set_has(const struct segment_set *set, const struct cid *cid)
 	return false;
 }
 
+const char *segment_set_where(const struct segment_set *set, const struct cid *cid)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (segment_has(set->items[i], cid->digest))
+			return segment_path(set->items[i]);
+	return NULL;
+}
+
+int segments_list(const struct segments *s, struct buf *names, struct cel_error *e)
+{
+	return list_names(s->path, names, e);
+}
+
 int segment_set_explain_miss(const struct segment_set *set, struct cel_error *e)
 {
 	if (set->damage.code != 0)

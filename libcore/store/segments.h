@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include "buf.h"
 #include "segment.h"
 
 struct segment_set {
@@ -34,6 +35,10 @@ void segment_set_release(struct segment_set *set); /* NULL is fine */
 int segment_set_find(const struct segment_set *set, const struct cid *cid, struct slice *out, struct cel_error *e);
 /* Whether an index lists the raw block; quicker than to find it, and as good while nothing is damaged. */
 bool segment_set_has(const struct segment_set *set, const struct cid *cid);
+/* The path of the first segment whose index lists the block, or NULL. */
+const char *segment_set_where(const struct segment_set *set, const struct cid *cid);
+/* Names of all segments, SEGMENT_NAME_SIZE bytes each with their NULs, sorted. */
+int segments_list(const struct segments *s, struct buf *names, struct cel_error *e);
 /* After a miss that should have been a hit: CEL_ECORRUPT if a file could not be opened or an index is damaged. */
 int segment_set_explain_miss(const struct segment_set *set, struct cel_error *e);
 

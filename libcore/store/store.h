@@ -45,6 +45,19 @@ int store_read_renew(struct store_read *r, struct cel_error *e);
 int store_read_block(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e);
 int store_read_has(struct store_read *r, const struct cid *cid, struct cel_error *e); /* 1, 0 or an error */
 
+/* Where the block is, its hash not verified: 1, 0 or an error. file is "data.mdb" or "segments/NAME", filled in too when the
+ * segment that should have the block is damaged, and "" if there is none. */
+struct store_location {
+	char file[96];
+	size_t size; /* of the block */
+};
+int store_read_locate(struct store_read *r, const struct cid *cid, struct store_location *out, struct cel_error *e);
+/* Opens every segment and compares its index with its name. `tell` gets the file ("segments/NAME") and what is wrong with
+ * it, NULL if nothing is; what it returns, unless 0, ends the check and is returned. */
+int store_check_segments(struct store *s,
+			 int (*tell)(void *context, const char *file, const struct cel_error *problem, struct cel_error *e),
+			 void *context, struct cel_error *e);
+
 /* Refs: "heads/NAME" is a collection, "tags/..." a tag. CEL_ENOTFOUND if absent. */
 int store_read_ref(struct store_read *r, const char *ref, struct cid *out, struct cel_error *e);
 /* Refs that begin with prefix, in byte order: start with *position = "" and go on with what came back.

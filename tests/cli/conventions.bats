@@ -41,7 +41,7 @@ prepare() {
 @test "a full disk on standard output is an error" {
 	[ -w /dev/full ] || skip "no /dev/full"
 	local command
-	for command in "cel list" "cel list --json" "cel log c" "cel show c" "cel show --json c" "cel get c r1" "cel fsck" \
+	for command in "cel list" "cel list --json" "cel log c" "cel show c" "cel show --json c" "cel get c r1" "cel fsck -q --json" \
 		"cel --help" "cel list --help" "cel-query --version" "cel-query -k 1 c queries.npy" \
 		"cel-diff c~1 c" "cel-diff --ids c" "cel-diff --stat c" "cel-diff --json c" "cel-diff --patch c" \
 		"cel-diff -q --queries queries.npy c c" "cel-query -k 50 --json c base.npy" "cel-build --json c base.jsonl"; do

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cel fsck: is everything there, and is it what it was? */
+#include <inttypes.h>
+
+#include "cli.h"
+#include "print.h"
+#include "progress.h"
+#include "verbs.h"
+
+enum { OPT_READ_DATA = CLI_OWN };
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{OPT_READ_DATA, "read-data", NULL, "hash the vectors outside of nodes again, too"},
+	CLI_OPTION_JSON,
+	CLI_OPTION_QUIET,
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel fsck",
+	.usage = "[OPTION]... [REV]...",
+	.summary = "Check the commits REV, or all that any name leads to, and the derived files. Prints a line for each finding:\n"
+		   "what it is, block, file, revs that it touches, what is wrong.",
+	.options = OPTIONS,
+	.examples = "  cel fsck\n  cel fsck --read-data words words~1\n",
+};
+
+struct output {
+	const struct cli *cli;
+	struct progress progress;
+};
+
+static const char *or_dash(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? text : "-";
+}
+
+static void print_tsv(const struct cel_damage *damage)
+{
+	printf("%s\t%s\t%s\t", damage->kind, or_dash(damage->block), or_dash(damage->where));
+	print_tsv_text(stdout, or_dash(damage->touches));
+	putchar('\t');
+	print_tsv_text(stdout, damage->message);
+	putchar('\n');
+}
+
+static void print_json(const struct cel_damage *damage)
+{
+	printf("{\"kind\":\"%s\",\"block\":", damage->kind);
+	if (damage->block != NULL)
+		printf("\"%s\"", damage->block);
+	else
+		printf("null");
+	printf(",\"where\":");
+	print_json_text(stdout, damage->where);
+	printf(",\"touches\":");
+	print_json_text(stdout, damage->touches);
+	printf(",\"commits\":[");
+	for (size_t i = 0; i < damage->n_commits; i++)
+		printf("%s\"%s\"", i > 0 ? "," : "", damage->commits[i]);
+	printf("],\"message\":");
+	print_json_text(stdout, damage->message);
+	printf("}\n");
+}
+
+static int print_damage(void *context, const struct cel_damage *damage)
+{
+	struct output *output = context;
+	progress_clear(&output->progress);
+	if (output->cli->is_json)
+		print_json(damage);
+	else
+		print_tsv(damage);
+	return 0;
+}
+
+static int tell_progress(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+	return progress_tell(&((struct output *)context)->progress, phase, done, total);
+}
+
+static void print_summary(const struct cli *cli, const struct cel_fsck_result *r, bool is_reading_data)
+{
+	if (cli->is_json)
+		printf("{\"checked\":{\"commits\":%" PRIu64 ",\"absent_trees\":%" PRIu64 ",\"trees\":%" PRIu64 ",\"nodes\":%" PRIu64
+		       ",\"records\":%" PRIu64 ",\"values\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"files\":%" PRIu64
+		       "},\"damages\":%" PRIu64 "}\n",
+		       r->commits, r->absent, r->trees, r->nodes, r->records, r->values, r->segments, r->files, r->damages);
+	cli_say(cli,
+		"%" PRIu64 " commits, %" PRIu64 " trees (%" PRIu64 " absent), %" PRIu64 " nodes, %" PRIu64 " records, %" PRIu64
+		" linked values%s, %" PRIu64 " segments, %" PRIu64 " derived files: %" PRIu64 " findings",
+		r->commits, r->trees, r->absent, r->nodes, r->records, r->values,
+		r->values > 0 && !is_reading_data ? " (not read)" : "", r->segments, r->files, r->damages);
+}
+
+int verb_fsck(int argc, char **argv)
+{
+	struct cli cli;
+	struct cel_error e;
+	struct cel_store *store;
+	struct cel_fsck_result result;
+	struct output output = {.cli = &cli};
+	struct cel_fsck_options options = {.on_damage = print_damage, .on_progress = tell_progress, .context = &output};
+	cli_init(&cli, &COMMAND, argc, argv);
+	for (int id; (id = cli_next(&cli)) != 0;)
+		if (id == OPT_READ_DATA)
+			options.is_reading_data = true;
+	progress_init(&output.progress, &cli);
+	int status = cli_open_store(&cli, true, &store);
+	if (status != 0)
+		return status;
+	int rc = cel_fsck(store, (const char *const *)cli.operands, (size_t)cli.n_operands, &options, &result, &e);
+	progress_clear(&output.progress);
+	if (rc == 0 || result.damages > 0)
+		print_summary(&cli, &result, options.is_reading_data);
+	if (rc < 0)
+		status = cli_fail(&cli, &e);
+	cel_store_free(store);
+	return cli_finish(&cli, status);
+}
