@@ -158,7 +158,7 @@ static void print_result(const struct cli *cli, const char *collection, const st
 		printf(",\"commit\":\"%s\",\"tree\":\"%s\",\"is_committed\":%s,\"records\":%" PRIu64 ",\"rows\":%" PRIu64
 		       ",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"unchanged\":%" PRIu64
 		       ",\"deleted\":%" PRIu64 ",\"absent\":%" PRIu64 ",\"skipped\":%" PRIu64
-		       ",\"duplicates\":%" PRIu64 ",\"build_seconds\":%.3f,\"index_seconds\":%.3f}\n",
+		       ",\"duplicates\":%" PRIu64 ",\"build_seconds\":%.6f,\"index_seconds\":%.3f}\n",
 		       r->commit, r->tree, r->is_committed ? "true" : "false", r->records, r->rows, r->added, r->replaced,
 		       r->unchanged, r->deleted, r->absent, r->skipped, r->duplicates, r->build_seconds, r->index_seconds);
 	}

@@ -102,12 +102,15 @@ static void choose(uint64_t *at, uint64_t n, uint64_t records)
 
 static void tell(const char *what, const struct tree *t, double build)
 {
-	uint64_t written = 0;
-	for (size_t level = 0; level < NODE_LEVELS_MAX; level++)
+	uint64_t written = 0, most = 0;
+	for (size_t level = 0; level < NODE_LEVELS_MAX; level++) {
 		written += t->stats.nodes_written[level];
-	printf("%-28s %10.3f ms tree %10.3f ms commit  1/%-8.0f nodes read %" PRIu64 " written %" PRIu64 "\n", what,
-	       1e3 * t->tree_seconds, 1e3 * t->commit_seconds, build / (t->tree_seconds + t->commit_seconds),
-	       t->stats.nodes_read, written);
+		most = t->stats.nodes_written[level] > most ? t->stats.nodes_written[level] : most;
+	}
+	printf("%-28s %10.3f ms tree %10.3f ms commit  1/%-8.0f nodes read %" PRIu64 " written %" PRIu64 ", at most %" PRIu64
+	       " a level\n",
+	       what, 1e3 * t->tree_seconds, 1e3 * t->commit_seconds, build / (t->tree_seconds + t->commit_seconds),
+	       t->stats.nodes_read, written, most);
 }
 
 static void measure_diff(const struct tree *t, const char *what, const struct cid *before, const struct cid *after)
@@ -151,6 +154,10 @@ int main(int argc, char **argv)
 	change(&t, NULL, records, 0, 1);
 	double build = t.tree_seconds + t.commit_seconds;
 	tell("build", &t, build);
+	unsigned height = 0;
+	while (height < NODE_LEVELS_MAX && t.stats.nodes_written[height] > 0)
+		height++;
+	printf("height %u\n", height);
 	struct cid base = t.root;
 	static uint64_t at[10000];
 	static const char *const KINDS[] = {"replace 1", "delete 1", "add 1"};
