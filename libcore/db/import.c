@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing of another store is taken over as it stands. A commit is decoded, its schema compared, its generation too (by the
- * walk that found it), and it is encoded again, which must give the same CID. A tree is not copied node by node: its
- * records go through the same door as those of a file (changes_apply). */
+ * walk that found it), and it is encoded again, which must give the same CID. A tree is not copied node by node: the records
+ * in which it differs from its parent's tree go through the same door as those of a file (changes_apply), and must make that
+ * tree. So history comes over at the cost of its changes, and whether some block happens to be here already is not asked:
+ * it may have been left by a batch that was cut off, without what it links. */
 #include "import.h"
 
+#include "alloc.h"
 #include "changes.h"
 #include "error.h"
 
@@ -36,19 +39,94 @@ int import_commits(const struct import *in, const struct ancestry *ancestry, str
 	return rc;
 }
 
-int import_tree(const struct import *in, const struct db_rev *tip, const struct cid *near, struct cel_error *e)
+/* ---- trees */
+
+struct origin {
+	struct store_read *read;
+	struct cid tree;
+};
+
+static int find_missing(const struct ancestry *ancestry, size_t from, const struct cid *commit, size_t *out)
+{
+	for (*out = from; *out < ancestry->n_missing; (*out)++)
+		if (cid_equal(&ancestry->missing[*out], commit))
+			return 1;
+	return 0;
+}
+
+/* The tree of a parent of missing[i], if we have it: since before, or since it was imported, when the other store has it
+ * and the batch what was new in it. */
+static int find_origin(const struct import *in, const struct ancestry *ancestry, const bool *is_here, size_t i,
+		       const struct commit *commit, struct origin *out, struct cel_error *e)
+{
+	for (uint32_t p = 0; p < commit->n_parents; p++) {
+		struct db_rev parent;
+		size_t at;
+		bool is_imported = find_missing(ancestry, i + 1, &commit->parents[p], &at);
+		if (is_imported && !is_here[at])
+			continue;
+		struct store_read *read = is_imported ? in->theirs : in->ours;
+		int rc = db_rev_load(read, &commit->parents[p], &parent, e);
+		if (rc == 0)
+			rc = db_rev_has_tree(read, &parent, e);
+		if (rc < 0)
+			return rc;
+		if (rc > 0) {
+			*out = (struct origin){read, parent.commit.tree};
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int import_tree(const struct import *in, const struct db_rev *rev, const struct origin *from, struct cel_error *e)
 {
 	struct changes changes;
-	int rc = db_rev_has_tree(in->ours, tip, e);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	rc = db_rev_need_tree(in->theirs, tip, e);
-	if (rc < 0 || in->ours == in->theirs)
-		return rc;
-	rc = changes_of_trees(in->ours, near, in->theirs, &tip->commit.tree, &changes, e);
+	int rc = changes_of_trees(from->read, &from->tree, in->theirs, &rev->commit.tree, &changes, e);
 	if (rc < 0)
 		return rc;
-	rc = changes_apply(in->batch, in->ours, near, &changes, &tip->schema, &tip->commit.tree, NULL, e);
+	rc = changes_apply(in->batch, from->read, &from->tree, &changes, &rev->schema, &rev->commit.tree, NULL, e);
 	changes_of_trees_free(&changes);
 	return rc;
+}
+
+/* 1 if the tree of missing[i] is here now, 0 if the other store has none. */
+static int import_tree_of(const struct import *in, const struct ancestry *ancestry, const bool *is_here, size_t i,
+			  const struct cid *near, struct cel_error *e)
+{
+	struct db_rev rev;
+	struct origin from = {in->ours, *near};
+	int rc = db_rev_load(in->theirs, &ancestry->missing[i], &rev, e);
+	if (rc == CEL_ENOTFOUND)
+		return 0;
+	if (rc == 0)
+		rc = db_rev_has_tree(in->theirs, &rev, e);
+	if (rc <= 0)
+		return rc;
+	rc = find_origin(in, ancestry, is_here, i, &rev.commit, &from, e);
+	if (rc == 0)
+		rc = import_tree(in, &rev, &from, e);
+	if (rc < 0) {
+		char text[CEL_CID_TEXT_SIZE];
+		cid_format(&ancestry->missing[i], text);
+		error_context(e, "the tree of commit %s", text);
+		return rc;
+	}
+	return 1;
+}
+
+int import_trees(const struct import *in, const struct ancestry *ancestry, const struct cid *near, struct cel_error *e)
+{
+	if (in->ours == in->theirs || ancestry->n_missing == 0)
+		return 0;
+	MEM_CLEANUP bool *is_here = mem_calloc(ancestry->n_missing, sizeof *is_here);
+	if (is_here == NULL)
+		return error_nomem(e, ancestry->n_missing * sizeof *is_here);
+	for (size_t i = ancestry->n_missing; i-- > 0;) {
+		int rc = import_tree_of(in, ancestry, is_here, i, near, e);
+		if (rc < 0)
+			return rc;
+		is_here[i] = rc > 0;
+	}
+	return 0;
 }

@@ -14,8 +14,8 @@ struct import {
 
 /* The commits of ancestry->missing, parents first, each decoded, checked and encoded anew. */
 int import_commits(const struct import *in, const struct ancestry *ancestry, struct cel_error *e);
-/* The tree of tip, unless it is here already: the records in which it differs from the tree at `near`, which is here, are
- * read, checked and written anew, and must make tip's tree. */
-int import_tree(const struct import *in, const struct db_rev *tip, const struct cid *near, struct cel_error *e);
+/* The trees of those commits, as far as the other store has them; near: a tree that is here, for a commit without a parent
+ * whose tree is. */
+int import_trees(const struct import *in, const struct ancestry *ancestry, const struct cid *near, struct cel_error *e);
 
 #endif

@@ -151,7 +151,7 @@ static int move(struct merging *m, const char *rev, const struct db_rev *tip, co
 	return 0;
 }
 
-static int import(struct merging *m, const struct db_rev *tip, const struct ancestry *ancestry, struct cel_error *e)
+static int import(struct merging *m, const struct ancestry *ancestry, struct cel_error *e)
 {
 	struct import in = {.batch = m->batch, .ours = m->ours, .theirs = m->theirs, .schema = &m->head.commit.schema};
 	struct db_rev base;
@@ -160,25 +160,16 @@ static int import(struct merging *m, const struct db_rev *tip, const struct ance
 	    db_rev_has_tree(m->ours, &base, NULL) > 0)
 		near = &base.commit.tree;
 	int rc = import_commits(&in, ancestry, e);
-	if (rc == 0 && m->result->outcome != CEL_MERGE_ADOPTED)
-		rc = import_tree(&in, tip, near, e);
-	return rc;
-}
-
-/* Where the other side's tree can be read from. */
-static int tip_read(const struct merging *m, const struct db_rev *tip, struct store_read **out, struct cel_error *e)
-{
-	int rc = db_rev_has_tree(m->theirs, tip, e);
-	*out = rc > 0 ? m->theirs : m->ours;
-	return rc != 0 ? (rc < 0 ? rc : 0) : db_rev_need_tree(m->ours, tip, e);
+	return rc < 0 ? rc : import_trees(&in, ancestry, near, e);
 }
 
 static int go_there(struct merging *m, const char *rev, const struct db_rev *tip, const struct ancestry *ancestry,
 		    struct cel_error *e)
 {
 	struct prolly_diff_counts counts = {0};
-	struct store_read *read = m->ours;
-	int rc = m->result->outcome == CEL_MERGE_ADOPTED ? 0 : tip_read(m, tip, &read, e);
+	bool is_adopted = m->result->outcome == CEL_MERGE_ADOPTED; /* the tree is the head's */
+	struct store_read *read = is_adopted ? m->ours : m->theirs;
+	int rc = is_adopted ? 0 : db_rev_need_tree(read, tip, e);
 	if (rc == 0)
 		rc = prolly_diff_count(m->ours, &m->head.commit.tree, read, &tip->commit.tree, &counts, e);
 	if (rc == 0)
@@ -187,7 +178,7 @@ static int go_there(struct merging *m, const char *rev, const struct db_rev *tip
 	m->result->replaced = counts.changed;
 	m->result->deleted = counts.deleted;
 	if (rc == 0 && m->batch != NULL)
-		rc = import(m, tip, ancestry, e);
+		rc = import(m, ancestry, e);
 	if (rc < 0)
 		return rc;
 	cid_format(&tip->cid, m->result->commit);
@@ -213,16 +204,16 @@ static int put_merge_commit(struct merging *m, const struct db_rev *tip, const s
 static int merge_records(struct merging *m, const char *rev, const struct db_rev *tip, const struct ancestry *ancestry,
 			 struct cel_error *e)
 {
-	struct store_read *read, *other = m->theirs != m->ours ? m->theirs : NULL;
+	struct store_read *other = m->theirs != m->ours ? m->theirs : NULL;
 	struct cid root, commit;
 	m->is_theirs_newer = is_later(tip, &m->head);
-	int rc = tip_read(m, tip, &read, e);
+	int rc = db_rev_need_tree(m->theirs, tip, e);
 	if (rc == 0 && m->batch != NULL) /* before anything of it is used: it is checked there */
-		rc = import(m, tip, ancestry, e);
+		rc = import(m, ancestry, e);
 	if (rc == 0)
 		rc = merge_base_new(m->ours, other, ancestry->bases, ancestry->n_bases, &m->base, e);
 	if (rc == 0)
-		rc = merging_trees(m, read, &tip->commit.tree, &root, e);
+		rc = merging_trees(m, m->theirs, &tip->commit.tree, &root, e);
 	if (rc < 0 || merging_has_failed(m))
 		return rc;
 	if (m->batch == NULL) {
