@@ -67,7 +67,7 @@ hosts() {
 	[[ $output == *"two commits of one pair"* ]]
 }
 
-@test "what was fetched is all there, what was not says so" {
+@test "what was fetched is all there" {
 	[ "$(commit_in a)" = "$(commit_in b)" ]
 	cel get --store b words r1 r100 | cmp - <(cel get words r1 r100)
 	cel fsck -q --store b
@@ -76,7 +76,7 @@ hosts() {
 	exits 0 cel-merge --json --no-index --store b words ./a:words
 	[ "$(json '[r[0][k] for k in ("outcome", "added", "replaced", "deleted", "commits", "records")]' <<<"$output")" = \
 		"['fast-forward', 1, 0, 0, 2, 121]" ]
-	refuses 69 "$(commit_in a words~1)|not in this store" cel get --store b words~1 new
+	cel get --store b words~1 new | cmp - <(cel get words~1 new)
 	exits 0 cel log --store b words
 	[ "${#lines[@]}" -eq 4 ]
 	exits 0 cel-merge --store b words ./a:words
