@@ -22,14 +22,14 @@ for i in range(first, last + 1):
 	seq -f 'a%04g' 100 150 | cel-build -q --no-index --store other --delete - words
 	exits 0 cel merge -q --no-index words ./other:words
 	for i in 0 1 2 3 4 5; do exits 0 cel-diff "words~$i" "./other:words~$i"; done
-	exits 0 cel fsck
+	exits 0 cel fsck --read-data
 	change "$CEL_STORE" b 1 5
 	change other a 1 500
 	change other a 7 8
 	exits 0 cel merge -q --no-index words ./other:words
 	theirs=$(cel show --store other words~1 | awk -F '\t' '$1 == "commit" { print $2 }')
 	exits 0 cel-diff "$theirs" ./other:words~1
-	exits 0 cel fsck
+	exits 0 cel fsck --read-data
 }
 
 @test "import: a tree that was forgotten there is missing here, the ones around it are not" {
@@ -42,7 +42,7 @@ for i in range(first, last + 1):
 	exits 69 cel get words~1 a0100
 	exits 0 cel log words
 	[ "$(cut -f 3 <<<"$output" | tr '\n' ' ')" = "$(cel log --store other words | cut -f 3 | tr '\n' ' ')" ]
-	exits 0 cel fsck
+	exits 0 cel fsck --read-data
 }
 
 @test "import: what the other store has damaged does not come over" {
@@ -62,5 +62,5 @@ for i in range(first, last + 1):
 	END
 	exits 74 cel merge --no-index words ./other:words
 	[ "$(commit_of words)" = "$before" ]
-	exits 0 cel fsck
+	exits 0 cel fsck --read-data
 }
