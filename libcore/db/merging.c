@@ -251,7 +251,12 @@ int merging_trees(struct merging *m, struct store_read *read, const struct cid *
 	struct prolly_merge_counts counts;
 	struct prolly_merge merge = {.read_ours = m->ours, .read_theirs = read, .ours = &m->head.commit.tree,
 				     .theirs = theirs, .base = ask_base, .decide = merging_decide, .take = take, .context = m};
-	int rc = merging_open_update(m, e);
+	struct cid base_root;
+	int rc = merge_base_tree(m->base, &merge.read_base, &base_root, e);
+	if (rc > 0)
+		merge.base_root = &base_root;
+	if (rc >= 0)
+		rc = merging_open_update(m, e);
 	if (rc == 0)
 		rc = prolly_merge(&merge, &counts, e);
 	if (rc < 0)

@@ -34,6 +34,8 @@ struct side {
 struct prolly_diff {
 	struct side a, b;
 	bool is_a_done, is_b_done; /* the item was given out: to be passed at the next call */
+	prolly_diff_filter_fn *filter;
+	void *filter_context;
 	bool is_broken;
 };
 
@@ -231,6 +233,40 @@ static void pass_done(struct prolly_diff *d)
 	d->is_a_done = d->is_b_done = false;
 }
 
+void prolly_diff_set_filter(struct prolly_diff *d, prolly_diff_filter_fn *filter, void *context)
+{
+	d->filter = filter;
+	d->filter_context = context;
+}
+
+/* 1 if the items, which differ, are to be passed. */
+static int ask_filter(struct prolly_diff *d, struct cel_error *e)
+{
+	const struct side *a = &d->a, *b = &d->b;
+	uint64_t count;
+	if (d->filter == NULL || a->level != b->level || !slice_equal(key_of(a), key_of(b)) ||
+	    !slice_equal(passed_by(a), passed_by(b)))
+		return 0;
+	struct prolly_span span = {.level = a->level, .after = passed_by(a), .key = key_of(a), .a = rest_of(a, &count),
+				   .b = rest_of(b, &count)};
+	return d->filter(d->filter_context, &span, e);
+}
+
+/* Into the higher one, or into both. */
+static int descend_both(struct prolly_diff *d, struct cel_error *e)
+{
+	struct side *a = &d->a, *b = &d->b;
+	uint32_t level = a->level > b->level ? a->level : b->level;
+	int rc = ask_filter(d, e);
+	if (rc > 0)
+		d->is_a_done = d->is_b_done = true;
+	if (rc == 0 && a->level == level)
+		rc = side_descend(a, e);
+	if (rc == 0 && b->level == level)
+		rc = side_descend(b, e);
+	return rc < 0 ? rc : 0;
+}
+
 /* To the next change, at which the sides stay: 1, 0 at the end. With `by_subtrees` it may be one of *n records. */
 static int advance(struct prolly_diff *d, bool by_subtrees, enum prolly_change_kind *kind, uint64_t *n,
 		   struct cel_error *e)
@@ -261,11 +297,7 @@ static int advance(struct prolly_diff *d, bool by_subtrees, enum prolly_change_k
 			d->is_a_done = d->is_b_done = true;
 			return 1;
 		} else {
-			uint32_t level = a->level > b->level ? a->level : b->level;
-			if (a->level == level)
-				rc = side_descend(a, e);
-			if (rc == 0 && b->level == level)
-				rc = side_descend(b, e);
+			rc = descend_both(d, e);
 		}
 	}
 	return rc;

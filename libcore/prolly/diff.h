@@ -27,6 +27,17 @@ int prolly_diff_next(struct prolly_diff *d, struct prolly_change *out, struct ce
 int prolly_diff_seek(struct prolly_diff *d, struct slice after, struct cel_error *e);
 uint64_t prolly_diff_nodes_read(const struct prolly_diff *d);
 
+/* Two subtrees of one level over the same ids (those behind `after` up to `key`) that are not the same. What a node of that
+ * level has behind the key says what is in them. */
+struct prolly_span {
+	uint32_t level; /* of the nodes that link them */
+	struct slice after, key;
+	struct slice a, b;
+};
+/* Is asked before the two are read: 1 passes them, changes and all; 0, or an error. */
+typedef int prolly_diff_filter_fn(void *context, const struct prolly_span *span, struct cel_error *e);
+void prolly_diff_set_filter(struct prolly_diff *d, prolly_diff_filter_fn *filter, void *context);
+
 struct prolly_diff_counts {
 	uint64_t added, deleted, changed;
 	uint64_t nodes_read;

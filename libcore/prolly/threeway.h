@@ -34,6 +34,9 @@ struct prolly_merge {
 	struct store_read *read_ours, *read_theirs; /* may be of two stores */
 	const struct cid *ours, *theirs;
 	int (*base)(void *context, struct slice id, struct prolly_record *out, struct cel_error *e);
+	/* If the base is one tree, where it is: subtrees that one side alone has changed are known by their CIDs then. */
+	struct store_read *read_base;
+	const struct cid *base_root; /* NULL: ask for every record */
 	/* PROLLY_OURS, PROLLY_THEIRS, or an error, which stops the merge. */
 	int (*decide)(void *context, struct slice id, const struct prolly_record *base, const struct prolly_record *ours,
 		      const struct prolly_record *theirs, struct cel_error *e);
@@ -43,9 +46,9 @@ struct prolly_merge {
 };
 
 struct prolly_merge_counts {
-	uint64_t kept;      /* records that differ and stay as ours has them, conflicts too */
 	uint64_t added, replaced, deleted; /* taken from theirs, conflicts too */
 	uint64_t conflicts;
+	uint64_t nodes_read; /* besides what m->base and m->take read */
 };
 int prolly_merge(const struct prolly_merge *m, struct prolly_merge_counts *out, struct cel_error *e);
 

@@ -21,6 +21,8 @@
 struct expression {
 	struct expression *next; /* of all, for freeing */
 	struct cid commit;       /* a leaf's */
+	struct cid tree;         /* of an open one with a cursor, as is where it is read */
+	struct store_read *read;
 	struct prolly_cursor *cursor;
 	bool is_leaf, is_open;   /* open without a cursor: the empty set */
 	struct expression *left, *right, *base;
@@ -112,11 +114,18 @@ int merge_base_new(struct store_read *read, struct store_read *other, const stru
 	return rc;
 }
 
+static int open_tree(struct expression *leaf, struct store_read *read, const struct cid *tree, struct cel_error *e)
+{
+	leaf->read = read;
+	leaf->tree = *tree;
+	return prolly_cursor_new(read, tree, &leaf->cursor, e);
+}
+
 int merge_base_of_tree(struct store_read *read, const struct cid *tree, struct merge_base **out, struct cel_error *e)
 {
 	int rc = merge_base_new(read, NULL, NULL, 0, out, e);
 	if (rc == 0 && !cid_equal(tree, &(*out)->empty))
-		rc = prolly_cursor_new(read, tree, &(*out)->root->cursor, e);
+		rc = open_tree((*out)->root, read, tree, e);
 	if (rc < 0) {
 		merge_base_free(*out);
 		*out = NULL;
@@ -164,7 +173,7 @@ static int open_leaf(struct merge_base *b, struct expression *leaf, struct cel_e
 	if (cid_equal(&tree, &b->empty))
 		return 0;
 	if (rc > 0)
-		return prolly_cursor_new(read, &tree, &leaf->cursor, e);
+		return open_tree(leaf, read, &tree, e);
 	char text[CEL_CID_TEXT_SIZE];
 	cid_format(&leaf->commit, text);
 	return error_set(e, CEL_EUNAVAILABLE,
@@ -230,4 +239,21 @@ int merge_base_find(struct merge_base *base, struct slice id, struct prolly_reco
 		return find(base, base->root, id, out, e);
 	*out = (struct prolly_record){.state = PROLLY_CONTESTED};
 	return 0;
+}
+
+int merge_base_tree(struct merge_base *base, struct store_read **read, struct cid *root, struct cel_error *e)
+{
+	struct expression *x = base->root;
+	if (x == NULL || !x->is_leaf)
+		return 0;
+	int rc = x->is_open ? 0 : open_leaf(base, x, e);
+	if (rc == CEL_EUNAVAILABLE) { /* whoever needs it will hear of it */
+		x->is_open = false;
+		return 0;
+	}
+	if (rc < 0 || x->cursor == NULL)
+		return rc;
+	*read = x->read;
+	*root = x->tree;
+	return 1;
 }

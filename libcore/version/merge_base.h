@@ -19,6 +19,8 @@ int merge_base_of_tree(struct store_read *read, const struct cid *tree, struct m
 void merge_base_free(struct merge_base *base);
 
 /* Values live until the reads end. CEL_EUNAVAILABLE names a commit whose tree is needed and in neither store. */
+/* 1 if the base is one tree that is here; 0 if it is only a function. */
+int merge_base_tree(struct merge_base *base, struct store_read **read, struct cid *root, struct cel_error *e);
 int merge_base_find(struct merge_base *base, struct slice id, struct prolly_record *out, struct cel_error *e);
 
 #endif
