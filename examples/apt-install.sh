@@ -14,13 +14,13 @@ for set in "$@"; do
 	build)
 		packages="$packages gcc g++ libc6-dev make autoconf automake libtool pkg-config"
 		packages="$packages liburing-dev liblmdb-dev libsleef-dev libssl-dev libsimdjson-dev"
-		packages="$packages zlib1g-dev libzstd-dev liblzma-dev"
+		packages="$packages zlib1g-dev libzstd-dev liblzma-dev libzip-dev libhdf5-dev"
 		;;
 	test)
 		packages="$packages clang libclang-rt-14-dev libcmocka-dev bats shellcheck mandoc git"
 		packages="$packages gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 		packages="$packages nodejs npm lmdb-utils python3 valgrind procps locales ca-certificates"
-		packages="$packages gzip zstd xz-utils"
+		packages="$packages gzip zstd xz-utils hdf5-tools"
 		;;
 	*)
 		echo "usage: apt-install.sh build|test..." >&2

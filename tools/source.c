@@ -30,6 +30,9 @@ bool source_take(const struct cli *cli, int id, struct cel_source_options *sourc
 	case SOURCE_DIM:
 		source->raw_dim = (uint32_t)cli_count(cli, 1, CEL_DIM_MAX);
 		return true;
+	case SOURCE_MEMBER:
+		source->member = cli->value;
+		return true;
 	default:
 		return false;
 	}

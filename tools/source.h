@@ -6,16 +6,17 @@
 #include "cli.h"
 
 /* Their ids begin behind those of any command. */
-enum { SOURCE_IDS = CLI_OWN + 1000, SOURCE_FORMAT, SOURCE_ID_COLUMN, SOURCE_VECTOR_COLUMNS, SOURCE_NO_HEADER, SOURCE_RAW, SOURCE_DIM };
+enum { SOURCE_IDS = CLI_OWN + 1000, SOURCE_FORMAT, SOURCE_ID_COLUMN, SOURCE_VECTOR_COLUMNS, SOURCE_NO_HEADER, SOURCE_RAW, SOURCE_DIM, SOURCE_MEMBER };
 #define SOURCE_OPTIONS {SOURCE_IDS, "ids", "FILE", "ids of the rows, one a line"}, SOURCE_FORMAT_OPTIONS
 /* For a command that has another --ids. */
 #define SOURCE_FORMAT_OPTIONS                                                                                \
-	{SOURCE_FORMAT, "format", "NAME", "npy, fvecs, bvecs, jsonl, csv, tsv or raw (default: by content)"}, \
+	{SOURCE_FORMAT, "format", "NAME", "npy, npz, hdf5, fvecs, bvecs, jsonl, csv, tsv or raw (else by content)"}, \
 	{SOURCE_ID_COLUMN, "id-column", "NAME", "the column of a table that holds the id (default id)"},     \
 	{SOURCE_VECTOR_COLUMNS, "vector-columns", "LIST", "those of the vector: NAME, A,B,C or A..B (default vector)"}, \
 	{SOURCE_NO_HEADER, "no-header", NULL, "tables have no header; columns are numbers from 1"},          \
 	{SOURCE_RAW, "raw", "TYPE", "rows of f32, f64, f16, bf16, i8 or u8 and nothing else"},               \
-	{SOURCE_DIM, "dim", "D", "numbers a row, with --raw"}
+	{SOURCE_DIM, "dim", "D", "numbers a row, with --raw"},                                               \
+	{SOURCE_MEMBER, "member", "NAME", "the array of a .npz or HDF5 file (default the only one; train)"}
 
 /* Takes the option that cli_next has returned; false if it is none of these. */
 bool source_take(const struct cli *cli, int id, struct cel_source_options *source);

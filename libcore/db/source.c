@@ -15,6 +15,7 @@ static const struct {
 	{"fvecs", CEL_FORMAT_FVECS, READER_FVECS}, {"bvecs", CEL_FORMAT_BVECS, READER_BVECS},
 	{"jsonl", CEL_FORMAT_JSONL, READER_JSONL}, {"csv", CEL_FORMAT_CSV, READER_CSV},
 	{"tsv", CEL_FORMAT_TSV, READER_TSV},       {"raw", CEL_FORMAT_RAW, READER_RAW},
+	{"npz", CEL_FORMAT_NPZ, READER_NPZ},       {"hdf5", CEL_FORMAT_HDF5, READER_HDF5},
 };
 
 int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e)
@@ -25,7 +26,7 @@ int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e
 			return 0;
 		}
 	}
-	return error_set(e, CEL_EUSAGE, "'%.100s' is no input format (npy, fvecs, bvecs, jsonl, csv, tsv, raw, auto)", name);
+	return error_set(e, CEL_EUSAGE, "'%.100s' is no input format (npy, fvecs, bvecs, jsonl, csv, tsv, npz, hdf5, raw, auto)", name);
 }
 
 void db_reader_options(const struct cel_source_options *source, struct reader_options *out)
@@ -43,4 +44,5 @@ void db_reader_options(const struct cel_source_options *source, struct reader_op
 	out->is_without_header = source->is_without_header;
 	out->raw_type = source->raw_type;
 	out->raw_dim = source->raw_dim;
+	out->member = source->member;
 }

@@ -448,7 +448,9 @@ enum cel_format {
 	CEL_FORMAT_JSONL,
 	CEL_FORMAT_CSV,
 	CEL_FORMAT_TSV,
-	CEL_FORMAT_RAW
+	CEL_FORMAT_RAW,
+	CEL_FORMAT_NPZ,
+	CEL_FORMAT_HDF5
 };
 int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e);
 
@@ -464,6 +466,7 @@ struct cel_source_options {
 	/* CEL_FORMAT_RAW: rows of little-endian numbers and nothing else */
 	const char *raw_type; /* "f32", "f64", "f16", "bf16", "i8" or "u8" */
 	uint32_t raw_dim;
+	const char *member; /* CEL_FORMAT_NPZ and CEL_FORMAT_HDF5: which array; NULL: the only one, or "train" */
 };
 
 /* ------------------------------------------------------------------------------------------------- build */

@@ -33,6 +33,9 @@ bool detect_is_packed_name(const char *name)
 	return packed_ending(name) > 0;
 }
 
+const struct format FORMAT_NPZ = {.helper = "read-npz", .inside = &FORMAT_NPY};
+const struct format FORMAT_HDF5 = {.helper = "read-hdf5", .inside = &FORMAT_NPY};
+
 static const struct format *format_of_name(const char *name)
 {
 	static const struct {
@@ -41,7 +44,8 @@ static const struct format *format_of_name(const char *name)
 	} ENDINGS[] = {
 		{".npy", &FORMAT_NPY},	   {".fvecs", &FORMAT_FVECS},  {".bvecs", &FORMAT_BVECS},
 		{".jsonl", &FORMAT_JSONL}, {".ndjson", &FORMAT_JSONL}, {".json", &FORMAT_JSONL},
-		{".csv", &FORMAT_CSV},	   {".tsv", &FORMAT_TSV},
+		{".csv", &FORMAT_CSV},	   {".tsv", &FORMAT_TSV},      {".npz", &FORMAT_NPZ},
+		{".hdf5", &FORMAT_HDF5},   {".h5", &FORMAT_HDF5},
 	};
 	size_t length = strlen(name) - packed_ending(name);
 	for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++)
@@ -72,8 +76,18 @@ static bool looks_like_json(struct slice start)
 
 static const struct format *format_of_content(struct slice start)
 {
-	if (start.size >= NPY_MAGIC_SIZE && memcmp(start.data, NPY_MAGIC, NPY_MAGIC_SIZE) == 0)
-		return &FORMAT_NPY;
+	static const struct {
+		const char *magic;
+		size_t size;
+		const struct format *format;
+	} MAGICS[] = {
+		{NPY_MAGIC, NPY_MAGIC_SIZE, &FORMAT_NPY},
+		{"PK\x03\x04", 4, &FORMAT_NPZ},
+		{"\x89HDF\r\n", 6, &FORMAT_HDF5},
+	};
+	for (size_t i = 0; i < sizeof MAGICS / sizeof *MAGICS; i++)
+		if (start.size >= MAGICS[i].size && memcmp(start.data, MAGICS[i].magic, MAGICS[i].size) == 0)
+			return MAGICS[i].format;
 	return looks_like_json(start) ? &FORMAT_JSONL : NULL;
 }
 
@@ -127,6 +141,6 @@ int detect_format(struct stream *s, const struct format **out, struct cel_error 
 		rc = detect_table(s, out, e);
 	if (rc == 0 && *out == NULL)
 		rc = error_set(e, CEL_EDATA,
-			       "neither content nor name tell the format: give it (npy, fvecs, bvecs, jsonl, csv, tsv or raw)");
+			       "neither content nor name tell the format: give it (npy, fvecs, bvecs, jsonl, csv, tsv, npz, hdf5 or raw)");
 	return rc;
 }

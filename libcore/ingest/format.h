@@ -19,6 +19,9 @@ struct format_row {
 };
 
 struct format {
+	/* A file that a helper program takes apart (io/child.h), and the format of what comes out; the rest is empty then. */
+	const char *helper;
+	const struct format *inside;
 	const char *unit; /* what number counts: "row" or "line" */
 	bool can_have_ids;
 	bool has_columns; /* the options about columns mean something */
@@ -30,6 +33,7 @@ struct format {
 	void (*free)(void *self);
 };
 
-extern const struct format FORMAT_NPY, FORMAT_FVECS, FORMAT_BVECS, FORMAT_JSONL, FORMAT_RAW, FORMAT_CSV, FORMAT_TSV;
+extern const struct format FORMAT_NPY, FORMAT_FVECS, FORMAT_BVECS, FORMAT_JSONL, FORMAT_RAW, FORMAT_CSV, FORMAT_TSV, FORMAT_NPZ,
+	FORMAT_HDF5;
 
 #endif

@@ -47,9 +47,15 @@ static int choose_format(struct reader *r, const struct reader_options *o, struc
 	static const struct format *const FORMATS[READER_FORMATS] = {
 		[READER_NPY] = &FORMAT_NPY,	[READER_FVECS] = &FORMAT_FVECS, [READER_BVECS] = &FORMAT_BVECS,
 		[READER_JSONL] = &FORMAT_JSONL, [READER_CSV] = &FORMAT_CSV,	[READER_TSV] = &FORMAT_TSV,
-		[READER_RAW] = &FORMAT_RAW};
+		[READER_RAW] = &FORMAT_RAW,	[READER_NPZ] = &FORMAT_NPZ,	[READER_HDF5] = &FORMAT_HDF5};
 	r->format = FORMATS[o->format];
 	int rc = o->format == READER_AUTO ? detect_format(r->stream, &r->format, e) : 0;
+	if (rc == 0 && r->format->helper != NULL) {
+		rc = stream_take_apart(&r->stream, r->format->helper, o->member, e);
+		r->format = r->format->inside;
+	} else if (rc == 0 && o->member != NULL) {
+		rc = error_set(e, CEL_EUSAGE, "a member is asked for, but it is no file with members");
+	}
 	if (rc < 0)
 		return rc;
 	if (!r->format->has_columns && (o->id_column != NULL || o->vector_columns != NULL || o->is_without_header))

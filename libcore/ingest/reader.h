@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Readers of vector formats: .npy, .fvecs, .bvecs, JSON Lines, CSV and TSV, raw numbers; also gzip, zstd and xz of
+/* Readers of vector formats: .npy, .fvecs, .bvecs, JSON Lines, CSV and TSV, .npz, HDF5, raw numbers; also gzip, zstd and xz of
  * them. A reader yields rows whose vectors are already in the
  * collection's element form and obey the record rules; whatever is wrong with a row is an error of CEL_EDATA that
  * names file, row (from 1; in text the line) and reason, and the reader can go on with the next row where the
@@ -21,6 +21,8 @@ enum reader_format {
 	READER_CSV,
 	READER_TSV,
 	READER_RAW,
+	READER_NPZ,
+	READER_HDF5,
 	READER_FORMATS
 };
 
@@ -36,6 +38,7 @@ struct reader_options {
 	bool is_without_header;    /* the first line of a table is a row already; columns are numbers */
 	const char *raw_type;      /* READER_RAW: "f32", "f64", "f16", "bf16", "i8" or "u8" */
 	uint32_t raw_dim;
+	const char *member;        /* of .npz and HDF5: which array; NULL: the only one, or "train" */
 	bool is_id_optional;       /* queries: rows may be without id */
 };
 

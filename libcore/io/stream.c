@@ -12,7 +12,8 @@
  * delivered; if the error was real, read(2) meets it again and reports it. Small files and pipes start with read(2):
  * setting up a ring costs more than they take to read.
  *
- * A stream that undoes compression takes its blocks from a decoder, which is fed by a second stream. */
+ * A stream that undoes compression takes its blocks from a decoder, which is fed by a second stream. One that takes a file
+ * apart reads the output of a helper program, which needs a file that can seek: what is none becomes one first. */
 #include "stream.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@
 
 #include "alloc.h"
 #include "buf.h"
+#include "child.h"
 #include "decode.h"
 #include "error.h"
 #include "fault.h"
@@ -44,6 +46,7 @@ struct stream {
 	struct ring *ring;  /* NULL: read(2) */
 	struct stream *packed; /* what the decoder takes; NULL: fd is read */
 	struct decoder *decoder;
+	struct child *child; /* whose output fd is */
 	uint8_t *buffer;    /* of read(2) or the decoder, made when first needed */
 	size_t buffer_size;
 	struct slice window; /* unconsumed, in block or seam */
@@ -96,7 +99,7 @@ static int read_block(struct stream *s, struct cel_error *e)
 		if (got >= 0) {
 			s->block = slice_make(s->buffer, (size_t)got);
 			s->is_end = got == 0;
-			return 0;
+			return s->is_end && s->child != NULL ? child_finish(s->child, e) : 0;
 		}
 		if (errno != EINTR && errno != EAGAIN)
 			return error_set_errno(e, CEL_EIO, errno, "%s: cannot read", s->name);
@@ -304,6 +307,61 @@ int stream_unpack(struct stream **stream, struct cel_error *e)
 	return kind != DECODE_NONE ? unpack(stream, kind, e) : rc;
 }
 
+/* The rest of the stream in a temporary file without a name. */
+static int spool(struct stream *s, int *out, struct cel_error *e)
+{
+	const char *directory = getenv("TMPDIR");
+	directory = directory != NULL && *directory != '\0' ? directory : "/var/tmp";
+	int fd = io_open(directory, O_TMPFILE | O_RDWR, 0600);
+	if (fd < 0)
+		return error_set_errno(e, CEL_EIO, errno, "no temporary file in %s", directory);
+	for (;;) {
+		struct slice got;
+		int rc = stream_peek(s, 1, &got, e);
+		if (rc < 0 || got.size == 0) {
+			*out = fd;
+			if (rc < 0)
+				close(fd);
+			return rc;
+		}
+		ssize_t n = io_write(fd, got.data, got.size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			close(fd);
+			return error_set_errno(e, CEL_EIO, errno, "writing a temporary file in %s", directory);
+		}
+		stream_consume(s, (size_t)n);
+	}
+}
+
+int stream_take_apart(struct stream **stream, const char *helper, const char *argument, struct cel_error *e)
+{
+	struct stream *old = *stream, *s;
+	bool is_whole = old->is_regular && old->start == 0;
+	int input = old->fd, output, rc = 0;
+	struct child *child;
+	if (!is_whole)
+		rc = spool(old, &input, e);
+	if (rc < 0)
+		return rc;
+	rc = child_start(helper, argument, input, &child, &output, e);
+	if (!is_whole)
+		close(input);
+	if (rc < 0)
+		return rc;
+	rc = stream_open_fd(output, old->name, &s, e);
+	if (rc < 0) {
+		close(output);
+		child_free(child);
+		return rc;
+	}
+	s->child = child;
+	stream_free(old);
+	*stream = s;
+	return 0;
+}
+
 void stream_free(struct stream *s)
 {
 	if (s == NULL)
@@ -315,6 +373,7 @@ void stream_free(struct stream *s)
 		lseek(s->fd, (off_t)(s->start + s->consumed), SEEK_SET);
 	if (s->fd > STDIN_FILENO)
 		close(s->fd);
+	child_free(s->child);
 	buf_release(&s->seam);
 	mem_free(s->buffer);
 	mem_free(s->name);

@@ -19,6 +19,7 @@ libcore/db: libcore/db libcore/version libcore/prolly libcore/hnsw libcore/store
 libcore/include:
 tools: tools libcore/include
 examples: examples libcore/include
+libexec/celestica: libexec/celestica
 T
 # OUTSIDE HEADER: the folder that may include it.
 cat >"$work/outside" <<'T'
@@ -27,6 +28,8 @@ liburing.h libcore/io
 zlib.h libcore/io
 zstd.h libcore/io
 lzma.h libcore/io
+zip.h libexec/celestica
+hdf5.h libexec/celestica
 simdjson.h libcore/ingest
 openssl/ libcore/base
 sleef.h simd
@@ -38,7 +41,7 @@ T
 breaches() {
 	(
 		cd "$1" || exit
-		find simd libcore tools examples -name '*.[ch]' -o -name '*.cc' | LC_ALL=C sort >"$work/files"
+		find simd libcore tools examples libexec -name '*.[ch]' -o -name '*.cc' | LC_ALL=C sort >"$work/files"
 		xargs grep -HE '^[[:space:]]*#[[:space:]]*include' <"$work/files" >"$work/includes"
 		awk -v files="$work/files" -v table="$work/table" -v outside="$work/outside" '
 		function folder(path) { sub("/[^/]*$", "", path); return path }
@@ -88,7 +91,7 @@ result "includes keep to the layers"
 plant() {
 	rm -rf "$work/tree"
 	mkdir "$work/tree"
-	(cd "$source" && find simd libcore tools examples -name "*.[ch]" -exec cp --parents {} "$work/tree" \;)
+	(cd "$source" && find simd libcore tools examples libexec -name "*.[ch]" -exec cp --parents {} "$work/tree" \;)
 	chmod -R u+w "$work/tree"
 	mkdir -p "$work/tree/tools" "$work/tree/examples" "$work/tree/libcore/utils"
 	printf '%s\n' "$2" >>"$work/tree/$1"

@@ -155,3 +155,82 @@ builds_same() {
 	exits 0 cel-query -k 1 c --raw f32 --dim 3 v.f32
 	[ "$(wc -l <<<"$output")" -eq 40 ]
 }
+
+# zip FILE NAME=CONTENT-FILE...: deflated
+make_zip() {
+	python3 - "$@" <<-'END'
+		import sys, zipfile
+		with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as archive:
+		    for member in sys.argv[2:]:
+		        name, path = member.split("=")
+		        with archive.open(name, "w", force_zip64=True) as out:
+		            out.write(open(path, "rb").read())
+	END
+}
+
+needs_helper() {
+	[ -x "$(dirname "$(command -v cel-build)")/../libexec/celestica/$1" ] || skip "built without $1"
+}
+
+@test ".npz: the only array, or the one that is named" {
+	needs_helper read-npz
+	rows -n 400 -d 3 v.npy v.jsonl v.ids
+	rows -n 4 -d 5 other.npy
+	cel-build -q --no-index c v.jsonl
+	make_zip one.npz arr_0.npy=v.npy
+	make_zip two.npz a.npy=other.npy b.npy=v.npy notes.txt=v.ids
+	make_zip none.npz notes.txt=v.ids
+	builds_same one.npz --ids v.ids
+	builds_same two.npz --ids v.ids --member b
+	builds_same two.npz --ids v.ids --member b.npy --format npz
+	builds_same - --ids v.ids <one.npz
+	builds_same - --ids v.ids < <(cat one.npz)
+	TMPDIR=/dev/shm builds_same - --ids v.ids < <(gzip -c one.npz)
+	exits 0 cel-query -k 1 c one.npz
+	[ "$(wc -l <<<"$output")" -eq 400 ]
+	refuses 65 "two.npz: |2 arrays|a, b" cel-build --ids v.ids c two.npz
+	refuses 65 "two.npz: |no member 'd'" cel-build --ids v.ids --member d c two.npz
+	refuses 65 "two.npz: |dimension is 5" cel-build --ids v.ids --member a c two.npz
+	refuses 65 "none.npz: |without arrays" cel-build --ids v.ids c none.npz
+	refuses 64 "v.npy: |member" cel-build --ids v.ids --member b c v.npy
+	head -c 1000 one.npz >cut.npz
+	refuses 65 "cut.npz: |not a whole zip archive" cel-build --ids v.ids c cut.npz
+	(head -c 900 one.npz; printf XXXX; tail -c +905 one.npz) >bad.npz
+	refuses 65 "bad.npz: |damaged" cel-build --skip-bad --ids v.ids c bad.npz
+	CEL_HELPERS=. refuses 69 "one.npz: |read-npz" cel-build --ids v.ids c one.npz
+	[ "$(show_field c generation)" -eq 1 ]
+}
+
+@test "HDF5 as ann-benchmarks has it: train, or the dataset that is named" {
+	needs_helper read-hdf5
+	command -v h5import || skip "no h5import (Debian package hdf5-tools)"
+	rows -n 400 -d 3 v.npy v.jsonl v.ids
+	cel-build -q --no-index c v.jsonl
+	tail -c 4800 v.npy >v.f32
+	h5import v.f32 -dims 400,3 -path train -type FP -size 32 -o base.hdf5
+	cat >conf <<-'END'
+		PATH test
+		INPUT-CLASS FP
+		INPUT-SIZE 32
+		RANK 2
+		DIMENSION-SIZES 400 3
+		OUTPUT-CLASS FP
+		OUTPUT-SIZE 64
+		CHUNKED-DIMENSION-SIZES 7 2
+		COMPRESSION-TYPE GZIP
+		COMPRESSION-PARAM 6
+	END
+	h5import v.f32 -c conf -o packed.hdf5
+	builds_same base.hdf5 --ids v.ids
+	builds_same packed.hdf5 --ids v.ids --member test
+	builds_same - --ids v.ids --format hdf5 <base.hdf5
+	builds_same - --ids v.ids < <(cat base.hdf5)
+	TMPDIR=/dev/shm builds_same - --ids v.ids < <(gzip -c base.hdf5)
+	exits 0 cel-query -k 1 c --member test packed.hdf5
+	[ "$(wc -l <<<"$output")" -eq 400 ]
+	refuses 65 "packed.hdf5: |no dataset 'train'|test" cel-build --ids v.ids c packed.hdf5
+	head -c 3000 base.hdf5 >cut.hdf5
+	refuses 65 "cut.hdf5: |HDF5" cel-build --ids v.ids c cut.hdf5
+	CEL_HELPERS=. refuses 69 "base.hdf5: |read-hdf5" cel-build --ids v.ids c base.hdf5
+	[ "$(show_field c generation)" -eq 1 ]
+}

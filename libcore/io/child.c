@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* posix_spawn, so that it is safe in a program with threads. Standard error of the helper is a file in memory, which never
+ * blocks it as a pipe might that nobody reads; of what it wrote, the first line becomes the error message. */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "cel.h"
+#include "error.h"
+
+struct child {
+	pid_t pid; /* 0 once it was waited for */
+	int messages;
+	char name[64];
+};
+
+extern char **environ;
+
+static bool is_program(const char *directory, const char *between, const char *name, char path[PATH_MAX])
+{
+	int length = snprintf(path, PATH_MAX, "%s%s/%s", directory, between, name);
+	return length > 0 && length < PATH_MAX && access(path, X_OK) == 0;
+}
+
+static int find_program(const char *name, char path[PATH_MAX], struct cel_error *e)
+{
+	char self[PATH_MAX];
+	const char *named = getenv("CEL_HELPERS");
+	if (named != NULL && *named != '\0') {
+		if (is_program(named, "", name, path))
+			return 0;
+		return error_set(e, CEL_EUNAVAILABLE, "the helper program %s is not in CEL_HELPERS", name);
+	}
+	ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+	self[length > 0 ? length : 0] = '\0';
+	char *slash = strrchr(self, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	if (slash != NULL && is_program(self, "/../libexec/celestica", name, path))
+		return 0;
+	if (is_program(HELPER_DIRECTORY, "", name, path))
+		return 0;
+	return error_set(e, CEL_EUNAVAILABLE, "the helper program %s is not installed (neither beside this program nor in %s)",
+			 name, HELPER_DIRECTORY);
+}
+
+static int spawn(struct child *c, const char *path, const char *argument, int input, int output, struct cel_error *e)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t signals;
+	char *arguments[] = {c->name, (char *)(uintptr_t)argument, NULL};
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return error_nomem(e, sizeof actions);
+	if (posix_spawnattr_init(&attributes) != 0) {
+		posix_spawn_file_actions_destroy(&actions);
+		return error_nomem(e, sizeof attributes);
+	}
+	int rc = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(&actions, c->messages, STDERR_FILENO);
+	sigemptyset(&signals);
+	posix_spawnattr_setsigmask(&attributes, &signals);
+	sigaddset(&signals, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attributes, &signals);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	if (rc == 0)
+		rc = posix_spawn(&c->pid, path, &actions, &attributes, arguments, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	if (rc == 0)
+		return 0;
+	c->pid = 0;
+	return error_set_errno(e, CEL_EUNAVAILABLE, rc, "cannot start %s", path);
+}
+
+int child_start(const char *name, const char *argument, int input, struct child **out, int *output,
+		struct cel_error *e)
+{
+	char path[PATH_MAX];
+	int rc = find_program(name, path, e);
+	if (rc < 0)
+		return rc;
+	struct child *c = mem_calloc(1, sizeof *c);
+	if (c == NULL)
+		return error_nomem(e, sizeof *c);
+	snprintf(c->name, sizeof c->name, "%s", name);
+	int ends[2] = {-1, -1};
+	c->messages = memfd_create("messages", MFD_CLOEXEC);
+	if (c->messages < 0 || pipe2(ends, O_CLOEXEC) < 0)
+		rc = error_set_errno(e, CEL_EIO, errno, "cannot start %s", path);
+	if (rc == 0)
+		rc = spawn(c, path, argument, input, ends[1], e);
+	if (ends[1] >= 0)
+		close(ends[1]);
+	if (rc < 0) {
+		if (ends[0] >= 0)
+			close(ends[0]);
+		child_free(c);
+		return rc;
+	}
+	*out = c;
+	*output = ends[0];
+	return 0;
+}
+
+static int wait_for(struct child *c, int *status)
+{
+	pid_t got = c->pid;
+	while (waitpid(c->pid, status, 0) < 0)
+		if (errno != EINTR) {
+			got = -1;
+			break;
+		}
+	c->pid = 0;
+	return got < 0 ? -1 : 0;
+}
+
+/* The exit statuses of helpers are those of our own errors. */
+static int code_of(int status)
+{
+#define X(name, value, exit_status, text) \
+	if (status == (exit_status) && status >= 64) \
+		return name;
+	CEL_ERRORS(X)
+#undef X
+	return CEL_EINTERNAL;
+}
+
+/* The first line, what is no plain text in it replaced. */
+static void read_message(const struct child *c, char *out, size_t size)
+{
+	ssize_t n = pread(c->messages, out, size - 1, 0);
+	out[n > 0 ? n : 0] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+	for (char *p = out; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+			*p = '?';
+}
+
+int child_finish(struct child *c, struct cel_error *e)
+{
+	int status;
+	char message[600];
+	if (c->pid == 0)
+		return 0;
+	if (wait_for(c, &status) < 0)
+		return error_set_errno(e, CEL_EINTERNAL, errno, "%s", c->name);
+	read_message(c, message, sizeof message);
+	if (WIFSIGNALED(status))
+		return error_set(e, CEL_EDATA, "%s was ended by signal %d while it read the file", c->name, WTERMSIG(status));
+	if (WEXITSTATUS(status) == 0)
+		return 0;
+	return error_set(e, code_of(WEXITSTATUS(status)), "%s", message[0] != '\0' ? message : "cannot be read");
+}
+
+void child_free(struct child *c)
+{
+	int status;
+	if (c == NULL)
+		return;
+	if (c->pid > 0)
+		wait_for(c, &status);
+	if (c->messages >= 0)
+		close(c->messages);
+	mem_free(c);
+}
