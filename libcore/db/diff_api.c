@@ -104,7 +104,8 @@ static int add_key(struct cel_diff *d, enum cel_change_kind kind, const struct m
 		d->keys_capacity = capacity;
 	}
 	d->keys[d->n_keys++] = (struct cel_key_change){.kind = kind, .key_size = m->key.size};
-	return buf_append(&d->key_bytes, m->key.data, m->key.size, e);
+	int rc = buf_append(&d->key_bytes, m->key.data, m->key.size, e);
+	return rc < 0 ? rc : buf_append_byte(&d->key_bytes, '\0', e);
 }
 
 /* One step of the walk over both lists; *a and *b: whether there is a member. */
@@ -143,10 +144,12 @@ static int compare_metadata(struct cel_diff *d, struct slice before, struct slic
 		rc = compare_members(d, &x, &y, &a, &b, e);
 	members_release(&x);
 	members_release(&y);
+	if (rc < 0)
+		return rc;
 	const uint8_t *p = d->key_bytes.data;
-	for (size_t i = 0; i < d->n_keys; p += d->keys[i++].key_size)
+	for (size_t i = 0; i < d->n_keys; p += d->keys[i++].key_size + 1)
 		d->keys[i].key = p;
-	return rc < 0 ? rc : 0;
+	return 0;
 }
 
 static int check_vector(const struct cel_diff *d, const struct diff_item *item, struct slice vector, struct cel_error *e)

@@ -113,6 +113,17 @@ static int add_item(struct diff_walk *w, const struct diff_reads *reads, const s
 	return 0;
 }
 
+/* Between blocks nothing holds the trees: a gc may take one that no name leads to any more. */
+static int check_present(struct store_read *read, const struct cid *root, struct cel_error *e)
+{
+	int rc = store_read_has(read, root, e);
+	char text[CEL_CID_TEXT_SIZE];
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	cid_format(root, text);
+	return error_set(e, CEL_EUNAVAILABLE, "the tree %s is not in the store any more", text);
+}
+
 static int fill(struct diff_walk *w, const struct diff_reads *reads, struct cel_error *e)
 {
 	struct prolly_diff *diff;
@@ -141,7 +152,11 @@ static int next_block(struct diff_walk *w, struct cel_error *e)
 	int rc = diff_reads_begin(w->trees, &reads, e);
 	if (rc < 0)
 		return rc;
-	rc = fill(w, &reads, e);
+	rc = check_present(reads.a, &w->trees->a, e);
+	if (rc == 0)
+		rc = check_present(reads.b, &w->trees->b, e);
+	if (rc == 0)
+		rc = fill(w, &reads, e);
 	diff_reads_end(&reads);
 	return rc;
 }

@@ -318,7 +318,7 @@ struct cel_values {
 /* A member of the metadata object, top level only. */
 struct cel_key_change {
 	enum cel_change_kind kind;
-	const uint8_t *key; /* UTF-8, without JSON's escapes */
+	const uint8_t *key; /* UTF-8, without JSON's escapes; a NUL behind it */
 	size_t key_size;
 };
 struct cel_change {
