@@ -44,7 +44,8 @@ prepare() {
 	for command in "cel list" "cel list --json" "cel log c" "cel show c" "cel show --json c" "cel get c r1" "cel fsck -q --json" \
 		"cel --help" "cel list --help" "cel-query --version" "cel-query -k 1 c queries.npy" \
 		"cel-diff c~1 c" "cel-diff --ids c" "cel-diff --stat c" "cel-diff --json c" "cel-diff --patch c" \
-		"cel-diff -q --queries queries.npy c c" "cel-query -k 50 --json c base.npy" "cel-build --json c base.jsonl"; do
+		"cel-diff -q --queries queries.npy c c" "cel-query -k 50 --json c base.npy" "cel-build --json c base.jsonl" \
+		"cel-merge -q --json c c" "cel-merge -q --dry-run --json c c" "cel revert -q --dry-run --json c c"; do
 		echo "$command"
 		exits 74 sh -c "$command >/dev/full"
 		is_one_line "$(grep -v 'nothing changed' <<<"$stderr")" "cel" "output"
@@ -91,8 +92,8 @@ prepare() {
 
 @test "--help of every command: usage, every option, exit 0, nothing on stderr" {
 	local command
-	for command in cel-build cel-diff cel-query "cel init" "cel create" "cel delete" "cel list" "cel log" "cel show" "cel get" \
-		"cel index" "cel fsck"; do
+	for command in cel-build cel-diff cel-merge cel-query "cel init" "cel create" "cel delete" "cel list" "cel log" "cel show" \
+		"cel get" "cel index" "cel fsck" "cel revert"; do
 		exits 0 $command --help
 		[ -z "$stderr" ]
 		[[ ${lines[0]} == "Usage: $command "* ]]
@@ -101,7 +102,7 @@ prepare() {
 	exits 0 cel --help
 	[[ ${lines[0]} == "Usage: cel VERB"* ]]
 	local verb
-	for verb in init create delete list log show get index fsck build diff query; do
+	for verb in init create delete list log show revert get index fsck build diff merge query; do
 		grep -q "^  $verb " <<<"$output"
 	done
 	exits 0 cel build --help
@@ -112,7 +113,7 @@ prepare() {
 
 @test "--version: version, kernels, formats" {
 	local command
-	for command in cel cel-build cel-diff cel-query "cel list"; do
+	for command in cel cel-build cel-diff cel-merge cel-query "cel list"; do
 		exits 0 $command --version
 		[[ ${lines[0]} == "$command (Celestica) "[0-9]* ]]
 		[[ ${lines[1]} == "kernels: "* ]]
@@ -125,6 +126,7 @@ prepare() {
 @test "unknown options and verbs: 64 and a suggestion" {
 	refuses 64 "--jsonn|--json'" cel-query --jsonn c
 	refuses 64 "--statt|--stat'" cel-diff --statt c
+	refuses 64 "--polity|--policy'" cel-merge --polity ours c c
 	refuses 64 "--exat|--exact'" cel-query --exat c
 	refuses 64 "--metrik|--metric'" cel create --metrik=l2 --dim 2 x
 	refuses 64 "--sotre|--store'" cel list --sotre x

@@ -123,3 +123,25 @@ no_space() {
 	rm -rf disk/new
 	exits 0 cel init disk/new
 }
+
+@test "while another store is merged, a patch applied" {
+	cel init -q other
+	cel create -q --store other --dim 64 c
+	cel-merge -q --no-index --store other c disk/store:c
+	rows -n 3000 -d 64 --seed 2 --metadata medium.jsonl
+	rows -n 60000 -d 64 --seed 3 large.npy
+	cel-build -q --no-index --store other c medium.jsonl
+	cel-diff --store other --patch c >patch || true
+	cel-build -q --no-index --store other --id-prefix l c large.npy
+	fill 100
+	no_space cel-merge --no-index c ./other:c~1
+	unharmed
+	no_space cel-merge --no-index c ./other:c
+	unharmed
+	no_space cel-merge --no-index --patch patch c
+	unharmed
+	rm disk/ballast
+	exits 0 cel-merge -q --no-index --patch patch c
+	cel fsck -q c
+	[ "$(show_field c records)" = 3500 ]
+}

@@ -217,6 +217,54 @@ hosts() {
 	exits 0 cel-merge --no-index words ./b:words
 }
 
+@test "conflicts on a full or slow standard output: the merge is done, and no lock is held" {
+	put a words r1 10 r2 10
+	put b words r1 20 r2 20
+	if [ -w /dev/full ]; then
+		stays a exits 74 sh -c "cel-merge words ./b:words >/dev/full"
+		exits 74 sh -c "cel-merge --no-index --policy ours words ./b:words >/dev/full"
+		[ "$(number_of a words r1)" = 10 ]
+	fi
+	rows -n 3000 -d 100 --seed 5 --prefix many ours.jsonl
+	rows -n 3000 -d 100 --seed 6 --prefix many theirs.jsonl
+	cel-build -q --no-index words ours.jsonl
+	cel-build -q --no-index --store b words theirs.jsonl
+	cel-merge -q --json --no-index --policy theirs words ./b:words | { read -r first && sleep 2 && echo "$first" && wc -l; } >out &
+	sleep 1.2
+	exits 0 cel-build --no-index words <(row x 1) # the reader sleeps on a full pipe
+	exits 0 cel-build --no-index --store b words <(row x 1)
+	wait
+	tail -n 1 out | grep -qx 3000
+	head -n 1 out | is_json_lines
+	cel get words many1 | cmp - <(cel get --store b words many1)
+	[ "$(ls a/tmp)" = "" ]
+}
+
+@test "any write, sync, open or rename may fail: nothing is changed, or all of it" {
+	rows -n 60 -d 100 --seed 4 changed.jsonl
+	cel-build -q --no-index --store b words changed.jsonl
+	put a words x 1
+	cp -r a copy
+	cel-merge -q --no-index --store copy words ./b:words
+	local op n before after
+	before=$(commit_in a) after=$(commit_in copy)
+	for op in write sync open rename; do
+		for n in 1 2 3 4 5 6 7 8; do
+			run --separate-stderr env CEL_FAULT=$op:$n:5 cel-merge -q --no-index words ./b:words
+			[ "$status" -eq 0 ] || [ "$status" -eq 74 ] || [ "$status" -eq 73 ] || [ "$status" -eq 66 ]
+			if [ "$status" -eq 0 ]; then
+				[ "$(commit_in a)" = "$after" ]
+				cel reset -q words "$before"
+				break
+			fi
+			[ "$(commit_in a)" = "$before" ]
+		done
+		cel fsck -q --store a
+	done
+	exits 0 cel-merge --no-index words ./b:words
+	[ "$(commit_in a)" = "$after" ]
+}
+
 @test "a base that was forgotten is missed only where it decides" {
 	cel create -q feature --from words
 	put a words x 1
