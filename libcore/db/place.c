@@ -87,6 +87,8 @@ int cel_place_parse(const char *text, struct cel_place *out, struct cel_error *e
 {
 	*out = (struct cel_place){.kind = CEL_PLACE_HERE};
 	const char *split = find_split(text);
+	if (split == NULL && strchr(text, '/') != NULL)
+		return error_set(e, CEL_EUSAGE, "'%.200s' names a directory and no commit in it: write PATH:REV", text);
 	if (split == NULL)
 		return copy_part(text, "rev", text, strlen(text), out->rev, sizeof out->rev, e);
 	size_t size = (size_t)(split - text);

@@ -99,6 +99,7 @@ difference() { python3 "$CLI/diff.py" "$@"; }
 	refuses 69 "host 'host'" cel-diff c me@host:dir:c
 	refuses 64 "'-'" cel-diff -- c -oProxyCommand=x:dir:c
 	refuses 64 "empty" cel-diff c ./store:
+	refuses 64 "PATH:REV" cel-diff c ./store
 }
 
 @test "schemas that differ: 65, and what differs" {

@@ -57,7 +57,7 @@ static void bad_places(void **state)
 	(void)state;
 	static const char *const BAD[] = {
 		"", ":", ":words", "words:", "./a:", "-host:path:rev", "-origin:rev", "me@-host:path:rev", "-me@host:path:rev",
-		"@host:path:rev", "me@:path:rev", "host::rev", "ho st:path:rev", "ho\nst:path:rev", "ho\xffst:rev", "a b:rev",
+		"@host:path:rev", "me@:path:rev", "host::rev", "ho st:path:rev", "ho\nst:path:rev", "ho\xffst:rev", "a b:rev", "./a", "a/b@{10:00}",
 	};
 	struct cel_place place;
 	for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
