@@ -29,6 +29,10 @@ int record_check_id(struct slice id, struct cel_error *e)
 	if (id.size > CEL_ID_MAX)
 		return error_set(e, CEL_EDATA, "the id has %zu bytes, more than %u", id.size, CEL_ID_MAX);
 	for (size_t i = 0; i < id.size;) {
+		if (id.data[i] >= 0x20 && id.data[i] < 0x7f) { /* mostly */
+			i++;
+			continue;
+		}
 		size_t length = utf8_sequence(id.data + i, id.size - i);
 		if (length == 0)
 			return error_set(e, CEL_EDATA, "the id is not UTF-8 (byte %zu)", i + 1);

@@ -148,17 +148,33 @@ int node_read(struct store_read *read, const struct cid *cid, struct node *out, 
 {
 	char text[CEL_CID_TEXT_SIZE];
 	struct slice block;
-	cid_format(cid, text);
-	if (cid->codec != CID_DAG_CBOR)
-		return error_set(e, CEL_ECORRUPT, "block %s is no node", text);
-	int rc = store_read_block(read, cid, &block, e);
-	if (rc == CEL_ENOTFOUND)
-		return error_set(e, CEL_ECORRUPT, "node %s is missing", text);
+	int rc = cid->codec == CID_DAG_CBOR ? store_read_block(read, cid, &block, e) : CEL_ECORRUPT;
 	if (rc == 0)
 		rc = node_decode(block, out, e);
-	if (rc < 0)
-		error_context(e, "node %s", text);
+	if (rc == 0)
+		return 0;
+	cid_format(cid, text); /* takes as long as a good part of the rest: only when it is told */
+	if (cid->codec != CID_DAG_CBOR)
+		return error_set(e, CEL_ECORRUPT, "block %s is no node", text);
+	if (rc == CEL_ENOTFOUND)
+		return error_set(e, CEL_ECORRUPT, "node %s is missing", text);
+	error_context(e, "node %s", text);
 	return rc;
+}
+
+/* Says what is wrong with a child that is not as its parent says. */
+static int wrong_child(const struct cid *cid, const struct node *parent, const struct node *child, uint64_t count,
+		       struct cel_error *e)
+{
+	char text[CEL_CID_TEXT_SIZE];
+	cid_format(cid, text);
+	if (child->level + 1 != parent->level)
+		return error_set(e, CEL_ECORRUPT, "node %s is of level %u below one of level %u", text, child->level,
+				 parent->level);
+	if (child->count != count)
+		return error_set(e, CEL_ECORRUPT, "node %s has %llu records, not the %llu its parent says", text,
+				 (unsigned long long)child->count, (unsigned long long)count);
+	return error_set(e, CEL_ECORRUPT, "node %s does not end with the key its parent says", text);
 }
 
 int node_check_child(const struct node *parent, uint32_t i, const struct node *child, struct cel_error *e)
@@ -166,18 +182,12 @@ int node_check_child(const struct node *parent, uint32_t i, const struct node *c
 	struct cid cid;
 	uint64_t count;
 	uint8_t last[CEL_ID_MAX], expected[CEL_ID_MAX];
-	char text[CEL_CID_TEXT_SIZE];
 	node_inner_entry(parent, i, &cid, &count);
-	cid_format(&cid, text);
-	if (child->level + 1 != parent->level)
-		return error_set(e, CEL_ECORRUPT, "node %s is of level %u below one of level %u", text, child->level,
-				 parent->level);
-	if (child->count != count)
-		return error_set(e, CEL_ECORRUPT, "node %s has %llu records, not the %llu its parent says", text,
-				 (unsigned long long)child->count, (unsigned long long)count);
+	if (child->level + 1 != parent->level || child->count != count)
+		return wrong_child(&cid, parent, child, count, e);
 	struct slice key = slice_make(last, node_key(child, child->n - 1, last));
 	if (!slice_equal(key, slice_make(expected, node_key(parent, i, expected))))
-		return error_set(e, CEL_ECORRUPT, "node %s does not end with the key its parent says", text);
+		return wrong_child(&cid, parent, child, count, e);
 	return 0;
 }
 

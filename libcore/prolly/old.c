@@ -122,12 +122,14 @@ static int check_order(struct old_tree *t, const struct old_place *before, const
 		rc = old_node(t, after, level, &b, e);
 	if (rc < 0)
 		return rc;
+	bool is_short = a->n <= PROLLY_W;
+	if (!is_short &&
+	    slice_compare(slice_make(last, node_key(a, a->n - 1, last)), slice_make(first, node_key(b, 0, first))) < 0)
+		return 1;
 	cid_format(&before->cid[level], text);
-	if (a->n <= PROLLY_W)
+	if (is_short)
 		return error_set(e, CEL_ECORRUPT, "node %s has %u entries and is not the last of its level", text, a->n);
-	if (slice_compare(slice_make(last, node_key(a, a->n - 1, last)), slice_make(first, node_key(b, 0, first))) >= 0)
-		return error_set(e, CEL_ECORRUPT, "node %s does not end before the one behind it begins", text);
-	return 1;
+	return error_set(e, CEL_ECORRUPT, "node %s does not end before the one behind it begins", text);
 }
 
 int old_next(struct old_tree *t, struct old_place *p, uint32_t level, struct cel_error *e)

@@ -10,9 +10,18 @@
 #include "refs.h"
 #include "store_impl.h"
 
+/* Nodes that were read and verified not long ago: who compares trees comes by the same node several times. A slice of a
+ * snapshot does not change, so it is neither looked up nor hashed again. */
+#define RECENT_NODES 128u
+struct recent_node {
+	struct cid cid;
+	struct slice block; /* NULL: empty */
+};
+
 struct store_read {
 	struct store *store;
 	MDB_txn *txn;
+	struct recent_node recent[RECENT_NODES]; /* each at the place that its digest says */
 	struct segment_set **sets; /* the last one is searched */
 	size_t n_sets;
 };
@@ -65,6 +74,7 @@ int store_read_renew(struct store_read *r, struct cel_error *e)
 {
 	env_end(&r->store->env, r->txn);
 	r->txn = NULL;
+	memset(r->recent, 0, sizeof r->recent);
 	release_sets(r);
 	return env_read_begin(&r->store->env, &r->txn, e);
 }
@@ -169,9 +179,18 @@ int store_check_segments(struct store *s,
 
 int store_read_block(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
+	struct recent_node *recent = cid->codec == CID_DAG_CBOR ? &r->recent[cid->digest[0] % RECENT_NODES] : NULL;
+	if (recent != NULL && recent->block.data != NULL && cid_equal(&recent->cid, cid)) {
+		*out = recent->block;
+		return 0;
+	}
 	int rc = find(r, cid, out, e);
-	if (rc > 0)
-		return store_verify(r->store, cid, *out, e);
+	if (rc > 0) {
+		rc = store_verify(r->store, cid, *out, e);
+		if (rc == 0 && recent != NULL)
+			*recent = (struct recent_node){*cid, *out};
+		return rc;
+	}
 	if (rc == 0 && cid->codec == CID_RAW)
 		rc = segment_set_explain_miss(r->sets[r->n_sets - 1], e);
 	if (rc < 0)

@@ -122,10 +122,16 @@ class Cost:
         self.tell("nodes read to count them, height %d" % self.height, counts["nodes_read"], bound,
                   counts["nodes_read"] <= bound)
 
-    def merge(self):
+    def runs_of_ids(self, runs, length):
+        """Records that stand beside one another in the tree, in so many places."""
+        names = sorted("v%d" % i for i in range(self.n))
+        places = self.random.sample(range(self.n // length), runs)
+        return [name for place in places for name in names[place * length:(place + 1) * length]]
+
+    def merge(self, what, ids_of_both):
         seconds = []
         for i in range(5):
-            ids = self.ids(2000)
+            ids = ids_of_both()
             for side, some in (("ours", ids[:1000]), ("theirs", ids[1000:])):
                 run("cel", "create", "-q", "--store", "store", side, "--from", COLLECTION)
                 write_rows("side.jsonl", some, 1000 + i)
@@ -137,7 +143,7 @@ class Cost:
                 sys.exit("cost.py: the merge has %d changes, not 2000" % changed)
             for side in ("ours", "theirs"):
                 run("cel", "delete", "-q", "--store", "store", side)
-        self.tell_ratio("merge of two sides with 1000 changes each, whole process", statistics.median(seconds), 100)
+        self.tell_ratio("merge of two sides with 1000 changes each, %s, whole process" % what, statistics.median(seconds), 100)
 
     def library(self):
         shutil.rmtree("store", ignore_errors=True)
@@ -167,7 +173,8 @@ def main():
     cost.ingest()
     cost.one_record()
     cost.diff()
-    cost.merge()
+    cost.merge("in 10 runs of 100 neighbours", lambda: cost.runs_of_ids(20, 100))
+    cost.merge("scattered", lambda: cost.ids(2000))
     sys.exit(1 if cost.has_failed else 0)
 
 
