@@ -19,7 +19,9 @@ struct progress {
 	void *context;
 };
 
-/* Inserts the nodes up to ordinal `end`, those before are in already. */
+/* What is inserted instead of all nodes: their numbers, ascending; borrowed. */
+void builder_order(struct builder *b, const uint32_t *nodes);
+/* Inserts the nodes up to place `end` of the order (all nodes, unless builder_order said else); those before are in. */
 int builder_insert(struct builder *b, uint32_t end, const struct progress *progress, struct cel_error *e);
 /* Cuts rows to 2 M and M links; to be called before the graph is searched or written. */
 void builder_trim(struct builder *b);

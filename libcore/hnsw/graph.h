@@ -33,6 +33,7 @@ struct graph {
 	const struct simd_kernels *kernels;
 	uint32_t n_nodes;
 	uint32_t n_levels;                 /* 0 if there are no nodes */
+	uint32_t entry;                    /* where a walk begins: the first node, of those that are in */
 	uint32_t level_count[LEVELS_MAX];  /* [0] = n_nodes */
 	uint32_t width[LEVELS_MAX];        /* links a row */
 	const uint32_t *links[LEVELS_MAX];
@@ -52,6 +53,15 @@ static inline uint32_t graph_constant(const struct graph *g, uint32_t node)
 	uint32_t constant;
 	memcpy(&constant, graph_code(g, node) + g->code_stride - 4, 4);
 	return constant;
+}
+
+/* The highest level that a node is on. */
+static inline uint32_t graph_top_level(const struct graph *g, uint32_t node)
+{
+	uint32_t level = g->n_levels - 1;
+	while (level > 0 && node >= g->level_count[level])
+		level--;
+	return level;
 }
 
 static inline const uint32_t *graph_row(const struct graph *g, uint32_t level, uint32_t node)

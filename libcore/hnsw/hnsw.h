@@ -65,6 +65,15 @@ void hnsw_info(const struct hnsw_index *index, struct hnsw_info *out);
  * largest of the table if none did; 1024 if there were too few records (under 500) for a table. */
 uint32_t hnsw_ef_for_recall(const struct hnsw_index *index, double recall);
 
+/* Like hnsw_build, but takes over what it can of the parent's graph: nodes that are gone are deleted and their neighbours
+ * linked anew, new ones inserted. Parameters and codes are the parent's. The result follows from the parent's file and the
+ * input, on any number of threads, but is not what hnsw_build would make. changes: records that differ, for the lineage.
+ * CEL_ECORRUPT if the parent's file does not match its digest; CEL_EUNAVAILABLE if its codes do not fit the new vectors:
+ * then only hnsw_build will do. */
+int hnsw_carry(const struct hnsw_index *parent, const struct cid *tree, struct hnsw_input *input, uint64_t changes,
+	       uint32_t threads, const char *path, int (*progress)(void *context, uint64_t done, uint64_t total),
+	       void *progress_context, struct cel_error *e);
+
 /* ---- overlay: how the tree that is asked about differs from the one of the index. Its records are looked up by id when
  * it is made, and are no more than bits and rows when queries are answered. */
 struct hnsw_overlay;
@@ -80,6 +89,8 @@ struct hnsw_overlay_counts {
 	uint64_t removed, added;
 };
 struct hnsw_overlay_counts hnsw_overlay_counts(const struct hnsw_overlay *o);
+/* Whether it costs a query of recall 0.95 no more than about a quarter. */
+bool hnsw_overlay_is_small(const struct hnsw_overlay *o);
 
 /* ---- search: one searcher a thread; no allocation after hnsw_searcher_new. */
 struct hnsw_hit {

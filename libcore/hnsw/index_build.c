@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hnsw_build, step by step:
+/* hnsw_build and hnsw_carry, step by step:
  *
- *   input -> gather (scratch file) -> learn the quantiser -> group into nodes, in hash order
+ *   input -> gather (scratch file) -> learn the quantiser, or the parent's -> group into nodes, in hash order
  *         -> write vectors, digests, ids to the file      (page cache from here on; the scratch file goes)
  *         -> rows of codes -> graph without the last nodes -> recall table -> the last nodes
+ *            or, carried:     the parent's graph less what is gone, and what is new (carry.h); the parent's recall table
  *         -> write codes, links, table, header
  *
  * What stays in memory while the graph grows is codes, links and a few words a node. */
@@ -13,6 +14,7 @@
 #include "alloc.h"
 #include "build.h"
 #include "bytes.h"
+#include "carry.h"
 #include "error.h"
 #include "file_write.h"
 #include "group.h"
@@ -24,6 +26,7 @@
 
 struct build {
 	const struct hnsw_params *params;
+	const struct hnsw_index *parent; /* NULL: a fresh build */
 	struct progress progress;
 	const char *path;
 	struct gathered gathered;
@@ -36,7 +39,7 @@ struct build {
 	bool is_writing;
 	struct hnsw_index view; /* what a search sees of it; its layout becomes the file's */
 	uint64_t ids_size;
-	struct recall_row recall[RECALL_ROWS_MAX];
+	uint8_t recall[RECALL_ROWS_MAX * RECALL_ROW_SIZE];
 	uint32_t n_recall;
 };
 
@@ -144,6 +147,15 @@ static int write_records(struct build *b, struct cel_error *e)
 
 /* ---- learning, codes, graph */
 
+static int take_codes(struct build *b)
+{
+	const struct quantiser *q = &b->parent->quantiser;
+	memcpy(b->offset, q->offset, q->dim * sizeof *b->offset);
+	b->view.quantiser.scale = q->scale;
+	b->view.quantiser.offset = b->offset;
+	return 0;
+}
+
 static int prepare(struct build *b, const struct cel_schema *schema, const struct simd_kernels *kernels,
 		   struct cel_error *e)
 {
@@ -157,7 +169,8 @@ static int prepare(struct build *b, const struct cel_schema *schema, const struc
 	x->measure = (struct measure){
 		.kernels = kernels, .type = schema->type, .metric = schema->metric, .dim = schema->dim,
 	};
-	int rc = quantise_train(&x->quantiser, b->offset, b->gathered.vectors, b->gathered.n, e);
+	int rc = b->parent != NULL ? take_codes(b) : quantise_train(&x->quantiser, b->offset, b->gathered.vectors,
+								    b->gathered.n, e);
 	if (rc == 0)
 		rc = group_records(&b->gathered, &x->quantiser, &b->groups, e);
 	if (rc < 0)
@@ -221,10 +234,13 @@ static int measure_recall(struct build *b, uint32_t held_out, struct cel_error *
 {
 	struct hnsw_index seen = b->view;
 	seen.graph = *builder_graph(b->builder);
-	int rows = recall_measure(&seen, held_out, b->team, b->recall, e);
-	if (rows < 0)
-		return rows;
-	b->n_recall = (uint32_t)rows;
+	struct recall_row rows[RECALL_ROWS_MAX];
+	int n_rows = recall_measure(&seen, held_out, b->team, rows, e);
+	if (n_rows < 0)
+		return n_rows;
+	for (int i = 0; i < n_rows; i++)
+		recall_row_encode(&rows[i], b->recall + (size_t)i * RECALL_ROW_SIZE);
+	b->n_recall = (uint32_t)n_rows;
 	return 0;
 }
 
@@ -232,9 +248,7 @@ static int build_graph(struct build *b, struct cel_error *e)
 {
 	uint32_t n_nodes = b->view.layout.n_nodes;
 	uint32_t held_out = recall_held_out(n_nodes);
-	int rc = builder_new(&b->view.graph, b->params, b->team, &b->builder, e);
-	if (rc == 0)
-		rc = builder_insert(b->builder, n_nodes - held_out, &b->progress, e);
+	int rc = builder_insert(b->builder, n_nodes - held_out, &b->progress, e);
 	if (rc == 0 && held_out > 0) {
 		builder_trim(b->builder);
 		rc = measure_recall(b, held_out, e);
@@ -244,6 +258,18 @@ static int build_graph(struct build *b, struct cel_error *e)
 	if (rc == 0)
 		builder_trim(b->builder);
 	return rc;
+}
+
+static int grow_graph(struct build *b, struct cel_error *e)
+{
+	int rc = builder_new(&b->view.graph, b->params, b->team, &b->builder, e);
+	if (rc < 0)
+		return rc;
+	if (b->parent == NULL)
+		return build_graph(b, e);
+	b->n_recall = b->parent->n_recall;
+	memcpy(b->recall, b->parent->recall, (size_t)b->n_recall * RECALL_ROW_SIZE);
+	return carry_graph(b->parent, &b->view, b->builder, &b->progress, e);
 }
 
 /* ---- the rest of the file */
@@ -279,11 +305,8 @@ static int write_graph(struct build *b, struct cel_error *e)
 		rc = put_links(b, level, l->params.M, e);
 	if (rc == 0)
 		rc = begin_section(b, SECTION_RECALL, e);
-	for (uint32_t i = 0; i < b->n_recall && rc == 0; i++) {
-		uint8_t row[RECALL_ROW_SIZE];
-		recall_row_encode(&b->recall[i], row);
-		rc = file_writer_put(&b->writer, row, sizeof row, e);
-	}
+	if (rc == 0)
+		rc = file_writer_put(&b->writer, b->recall, (size_t)b->n_recall * RECALL_ROW_SIZE, e);
 	return rc < 0 ? rc : file_writer_commit(&b->writer, l, e);
 }
 
@@ -319,7 +342,7 @@ static int run(struct build *b, struct hnsw_input *input, uint32_t threads, stru
 	if (rc == 0)
 		rc = team_new(threads > 0 ? threads : 1, &b->team, e);
 	if (rc == 0)
-		rc = build_graph(b, e);
+		rc = grow_graph(b, e);
 	return rc < 0 ? rc : write_graph(b, e);
 }
 
@@ -337,6 +360,20 @@ static void build_release(struct build *b)
 		file_writer_release(&b->writer);
 }
 
+static int make(struct build *b, const struct cid *tree, const struct cel_schema *schema,
+		const struct hnsw_params *params, struct hnsw_input *input, uint32_t threads, struct cel_error *e)
+{
+	b->params = params;
+	b->view.layout.tree = *tree;
+	b->view.layout.schema = *schema;
+	b->view.layout.params = *params;
+	memset(b->view.layout.schema.model, 0, sizeof b->view.layout.schema.model);
+	int rc = run(b, input, threads, e);
+	build_release(b);
+	mem_free(b);
+	return rc;
+}
+
 int hnsw_build(const struct cel_schema *schema, const struct hnsw_params *params, const struct cid *tree,
 	       struct hnsw_input *input, uint32_t threads, const char *path,
 	       int (*progress)(void *context, uint64_t done, uint64_t total), void *progress_context,
@@ -348,13 +385,30 @@ int hnsw_build(const struct cel_schema *schema, const struct hnsw_params *params
 	struct build *b = mem_calloc(1, sizeof *b);
 	if (b == NULL)
 		return error_nomem(e, sizeof *b);
-	b->params = params;
 	b->path = path;
 	b->progress = (struct progress){.told = progress, .context = progress_context};
-	b->view.layout = (struct layout){.tree = *tree, .schema = *schema, .params = *params};
-	memset(b->view.layout.schema.model, 0, sizeof b->view.layout.schema.model);
-	rc = run(b, input, threads, e);
-	build_release(b);
-	mem_free(b);
-	return rc;
+	return make(b, tree, schema, params, input, threads, e);
+}
+
+int hnsw_carry(const struct hnsw_index *parent, const struct cid *tree, struct hnsw_input *input, uint64_t changes,
+	       uint32_t threads, const char *path, int (*progress)(void *context, uint64_t done, uint64_t total),
+	       void *progress_context, struct cel_error *e)
+{
+	int rc = hnsw_verify(parent, e);
+	if (rc < 0)
+		return rc;
+	struct build *b = mem_calloc(1, sizeof *b);
+	if (b == NULL)
+		return error_nomem(e, sizeof *b);
+	const struct layout *from = &parent->layout;
+	b->path = path;
+	b->parent = parent;
+	b->progress = (struct progress){.told = progress, .context = progress_context};
+	struct hnsw_lineage *lineage = &b->view.layout.lineage;
+	*lineage = from->lineage;
+	lineage->is_carried = true;
+	lineage->origin = from->lineage.is_carried ? from->lineage.origin : from->tree;
+	lineage->churn += changes;
+	memcpy(lineage->parent, parent->digest, SHA256_SIZE);
+	return make(b, tree, &from->schema, &from->params, input, threads, e);
 }

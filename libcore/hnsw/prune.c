@@ -55,8 +55,15 @@ static void window_sift(struct window *w, const struct graph *g, const struct qu
 
 uint32_t prune(struct pruner *p, const struct graph *g, uint64_t *keys, uint32_t count, uint32_t limit)
 {
-	uint32_t n_kept = 0;
-	for (uint32_t start = 0; start < count && n_kept < limit; start += WINDOW) {
+	return prune_beyond(p, g, keys, 0, count, limit);
+}
+
+uint32_t prune_beyond(struct pruner *p, const struct graph *g, uint64_t *keys, uint32_t n_kept, uint32_t count,
+		      uint32_t limit)
+{
+	for (uint32_t i = 0; i < n_kept; i++)
+		walk_node_query(g, key_ordinal(keys[i]), &p->kept[i]);
+	for (uint32_t start = n_kept; start < count && n_kept < limit; start += WINDOW) {
 		struct window w = {.count = count - start < WINDOW ? count - start : WINDOW};
 		for (uint32_t i = 0; i < w.count; i++) {
 			w.ordinals[i] = key_ordinal(keys[start + i]);

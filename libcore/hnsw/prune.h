@@ -18,5 +18,8 @@ void pruner_release(struct pruner *p);
 /* keys: `count` candidates ascending (distance to the node, ordinal), the node itself not among them. Moves those kept,
  * at most `limit`, to the front; returns how many. */
 uint32_t prune(struct pruner *p, const struct graph *g, uint64_t *keys, uint32_t count, uint32_t limit);
+/* The same, but the first n_kept keys, in any order, are kept whatever they are; the others ascend. */
+uint32_t prune_beyond(struct pruner *p, const struct graph *g, uint64_t *keys, uint32_t n_kept, uint32_t count,
+		      uint32_t limit);
 
 #endif

@@ -284,10 +284,28 @@ int hnsw_scan(struct hnsw_searcher *s, struct slice query, uint32_t k, struct hn
 	return rc < 0 ? rc : finish(s, hits, n, e);
 }
 
+/* A walk computes about 20 codes for each place of the beam and pays a cache miss for most; a scan reads on. */
+static uint64_t walk_cost(const struct hnsw_index *x, uint32_t ef)
+{
+	return (uint64_t)ef * 20 * (x->graph.code_stride + 256);
+}
+
+static uint64_t scan_cost(const struct hnsw_index *x, uint64_t vectors)
+{
+	return vectors * (x->vector_size + 32);
+}
+
 bool hnsw_is_scan_cheaper(const struct hnsw_index *x, uint32_t ef)
 {
-	/* A walk computes about 20 codes for each place of the beam and pays a cache miss for most; a scan reads on. */
-	uint64_t walk_cost = (uint64_t)ef * 20 * (x->graph.code_stride + 256);
-	uint64_t scan_cost = x->layout.n_vectors * (x->vector_size + 32);
-	return scan_cost <= walk_cost;
+	return scan_cost(x, x->layout.n_vectors) <= walk_cost(x, ef);
+}
+
+bool hnsw_overlay_is_small(const struct hnsw_overlay *o)
+{
+	const struct hnsw_index *x = o->index;
+	uint32_t ef = hnsw_ef_for_recall(x, 0.95);
+	uint64_t added = scan_cost(x, o->n_added), all = scan_cost(x, x->layout.n_vectors);
+	/* Rows of an overlay stay in a cache: as many bytes of them as the walk is reckoned at took 17 to 27 % of its time
+	 * (docs/adr/0006-carried-indexes.md). */
+	return added <= all / 4 && added <= walk_cost(x, ef) && o->n_removed <= x->layout.n_records / 8;
 }

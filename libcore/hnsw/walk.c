@@ -208,12 +208,16 @@ void walk_beam_masked(struct walk *w, const struct graph *g, const uint64_t *mas
 	beam(w, g, 0, entries, ef, masked);
 }
 
+void walk_start(struct walk *w, const struct graph *g)
+{
+	walk_distances(&w->query, g, &g->entry, 1, w->distances);
+	w->pool[0] = key_make(w->distances[0], g->entry);
+	w->size = 1;
+}
+
 void walk_descend(struct walk *w, const struct graph *g, uint32_t level)
 {
-	uint32_t entry = 0;
-	walk_distances(&w->query, g, &entry, 1, w->distances);
-	w->pool[0] = key_make(w->distances[0], entry);
-	w->size = 1;
-	for (uint32_t l = g->n_levels - 1; l > level && l < LEVELS_MAX; l--)
+	walk_start(w, g);
+	for (uint32_t l = graph_top_level(g, g->entry); l > level; l--)
 		walk_beam(w, g, l, 1, 1);
 }

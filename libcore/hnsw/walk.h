@@ -41,8 +41,9 @@ static inline uint64_t key_make(uint32_t distance, uint32_t ordinal)
 int walk_init(struct walk *w, size_t code_stride, uint32_t ef_max, struct cel_error *e);
 void walk_release(struct walk *w);
 
-/* From node 0 on the top level down to `level` + 1, greedily; then the pool holds one entry point for `level`.
- * The query must be set. */
+/* The pool holds the entry point. The query must be set. */
+void walk_start(struct walk *w, const struct graph *g);
+/* From the entry point on its top level down to `level` + 1, greedily; then the pool holds one entry point for `level`. */
 void walk_descend(struct walk *w, const struct graph *g, uint32_t level);
 /* The beam on one level from what is in the pool (the nearest `entries` of it): pool = at most ef nearest. */
 void walk_beam(struct walk *w, const struct graph *g, uint32_t level, uint32_t entries, uint32_t ef);

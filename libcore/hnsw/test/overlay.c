@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An index with an overlay answers as one of the changed set: exactly so by a scan, nearly so by a walk. */
-#include "vectorset.h"
+#include "twosets.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,59 +10,6 @@
 #include "index.h"
 
 static const struct hnsw_params PARAMS = {.M = 8, .ef_construction = 60};
-
-/* What happens to records, in percent: deleted, added, changed. */
-struct mix {
-	uint32_t deleted, added, changed;
-};
-
-struct two_sets {
-	struct vectorset before, after; /* ids of one line of numbers */
-	struct vectorset queries;
-};
-
-static void append(struct vectorset *to, const struct vectorset *from, size_t vector, size_t id)
-{
-	memcpy(to->vectors + to->n * to->vector_size, from->vectors + vector * from->vector_size, from->vector_size);
-	memcpy(to->ids[to->n++], from->ids[id], sizeof *from->ids);
-}
-
-static struct vectorset room_for(const struct vectorset *like, size_t n)
-{
-	struct vectorset s = *like;
-	s.n = 0;
-	s.vectors = malloc(n * s.vector_size + 1);
-	s.ids = calloc(n + 1, sizeof *s.ids);
-	return s;
-}
-
-static struct two_sets two_sets_new(enum cel_type type, enum cel_metric metric, size_t n, struct mix mix,
-				    uint64_t *random)
-{
-	struct vectorset all = vectorset_new(type, metric, 12, 2 * n + 40, 25, 0.5, random);
-	struct two_sets s = {room_for(&all, n), room_for(&all, n), room_for(&all, 40)};
-	for (size_t i = 0; i < n; i++) {
-		uint32_t dice = (uint32_t)(random_next(random) % 100);
-		size_t vector = i % 10 == 3 ? i / 50 : i; /* some vectors have several records */
-		bool is_added = dice < mix.added, is_deleted = !is_added && dice < mix.added + mix.deleted;
-		bool is_changed = !is_added && !is_deleted && dice < mix.added + mix.deleted + mix.changed;
-		if (!is_added)
-			append(&s.before, &all, vector, i);
-		if (!is_deleted)
-			append(&s.after, &all, is_changed ? n + i : vector, i);
-	}
-	for (size_t i = 0; i < 40; i++)
-		append(&s.queries, &all, 2 * n + i, i);
-	vectorset_free(&all);
-	return s;
-}
-
-static void two_sets_free(struct two_sets *s)
-{
-	vectorset_free(&s->before);
-	vectorset_free(&s->after);
-	vectorset_free(&s->queries);
-}
 
 static int lay_over(const struct two_sets *s, const struct hnsw_index *index, struct hnsw_overlay **out,
 		    struct cel_error *e)
@@ -80,15 +27,6 @@ static int lay_over(const struct two_sets *s, const struct hnsw_index *index, st
 		j += order >= 0;
 	}
 	return rc == 0 ? hnsw_overlay_finish(*out, e) : rc;
-}
-
-static size_t agreeing(const struct hnsw_hit *a, uint32_t n, const struct hnsw_hit *b, uint32_t m)
-{
-	size_t count = 0;
-	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t j = 0; j < m; j++)
-			count += a[i].distance == b[j].distance && slice_equal(a[i].id, b[j].id);
-	return count;
 }
 
 struct recalls {
@@ -119,9 +57,9 @@ static struct recalls compare(struct two_sets *s, uint32_t ef)
 		assert_int_equal(w, m);
 		for (uint32_t i = 0; i < m; i++)
 			assert_true(hits[i].distance == wanted[i].distance && slice_equal(hits[i].id, wanted[i].id));
-		good += agreeing(walked, w, wanted, m);
+		good += hits_agreeing(walked, w, wanted, m);
 		assert_int_equal(hnsw_search(truth, query, 10, ef, walked, &w, &e), 0);
-		good_fresh += agreeing(walked, w, wanted, m);
+		good_fresh += hits_agreeing(walked, w, wanted, m);
 		total += m;
 	}
 	hnsw_searcher_free(laid_over);
