@@ -4,11 +4,12 @@
 #include "progress.h"
 #include "verbs.h"
 
-enum { OPT_M = CLI_OWN, OPT_EF_CONSTRUCTION };
+enum { OPT_M = CLI_OWN, OPT_EF_CONSTRUCTION, OPT_CANONICAL };
 static const struct cli_option INDEX_OPTIONS[] = {
 	CLI_OPTION_STORE,
 	{OPT_M, "M", "M", "links a node of the index (default 16)"},
 	{OPT_EF_CONSTRUCTION, "ef-construction", "N", "beam while building the index (default 200)"},
+	{OPT_CANONICAL, "canonical", NULL, "build anew, so that others can check the file by building it"},
 	{'j', "jobs", "N", "threads (default: all processors)"},
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
@@ -16,9 +17,9 @@ static const struct cli_option INDEX_OPTIONS[] = {
 static const struct cli_command INDEX = {
 	.name = "cel index",
 	.usage = "[OPTION]... REV",
-	.summary = "Build the index of REV unless a good one is there.",
+	.summary = "Make the index of REV unless a good one is there: carry that of a near commit along, or build one.",
 	.options = INDEX_OPTIONS,
-	.examples = "  cel index words\n  cel index words --ef-construction 400\n",
+	.examples = "  cel index words\n  cel index --canonical words\n  cel index words --ef-construction 400\n",
 };
 
 int verb_index(int argc, char **argv)
@@ -34,6 +35,8 @@ int verb_index(int argc, char **argv)
 			options.M = (uint32_t)cli_count(&cli, 4, 128);
 		else if (id == OPT_EF_CONSTRUCTION)
 			options.ef_construction = (uint32_t)cli_count(&cli, 8, 4096);
+		else if (id == OPT_CANONICAL)
+			options.is_canonical = true;
 		else if (id == 'j')
 			options.threads = (uint32_t)cli_count(&cli, 1, 1024);
 	}

@@ -14,6 +14,7 @@
 #include "error.h"
 #include "forgotten.h"
 #include "ids.h"
+#include "index_make.h"
 #include "record.h"
 
 #define MEMORY_DEFAULT ((size_t)256 << 20)
@@ -321,7 +322,7 @@ static int build_index(struct cel_build *build, struct cel_error *e)
 					  .threads = options->threads,
 					  .on_progress = options->on_progress,
 					  .context = options->context};
-	int rc = cel_index_build(build->store, build->result.commit, &index, e);
+	int rc = index_follow(build->store, build->result.commit, &index, e);
 	if (rc < 0)
 		error_context(e, "commit %s stands, but its index was not built", build->result.commit);
 	return rc;

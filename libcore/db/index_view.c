@@ -30,7 +30,7 @@ static int add_change(struct hnsw_overlay *overlay, struct store_read *read, con
 	return rc < 0 ? rc : hnsw_overlay_add(overlay, change->after.id, vector, e);
 }
 
-static int add_changes(struct hnsw_overlay *overlay, struct store_read *read, const struct cid *tree,
+static int add_changes(struct index_view *view, struct store_read *read, const struct cid *tree,
 		       const struct db_rev *rev, uint64_t limit, struct cel_error *e)
 {
 	struct prolly_diff *diff;
@@ -38,15 +38,15 @@ static int add_changes(struct hnsw_overlay *overlay, struct store_read *read, co
 	int rc = prolly_diff_new(read, tree, read, &rev->commit.tree, &diff, e);
 	if (rc < 0)
 		return rc;
-	for (uint64_t n = 0; (rc = prolly_diff_next(diff, &change, e)) == 1;) {
+	while ((rc = prolly_diff_next(diff, &change, e)) == 1) {
 		if (is_same_vector(&change))
 			continue;
-		rc = n++ < limit ? add_change(overlay, read, rev, &change, e) : CEL_ENOTFOUND;
+		rc = view->changes++ < limit ? add_change(view->overlay, read, rev, &change, e) : CEL_ENOTFOUND;
 		if (rc < 0)
 			break;
 	}
 	prolly_diff_free(diff);
-	return rc < 0 ? rc : hnsw_overlay_finish(overlay, e);
+	return rc < 0 ? rc : hnsw_overlay_finish(view->overlay, e);
 }
 
 /* Sets of very different sizes need not be compared. */
@@ -83,7 +83,7 @@ static int lay_over(struct store_read *read, const struct db_rev *rev, uint64_t 
 	int rc = check_sizes(read, &info.tree, rev, limit, e);
 	if (rc == 0)
 		rc = hnsw_overlay_new(view->index, &view->overlay, e);
-	return rc < 0 ? rc : add_changes(view->overlay, read, &info.tree, rev, limit, e);
+	return rc < 0 ? rc : add_changes(view, read, &info.tree, rev, limit, e);
 }
 
 int index_view_open(struct cel_store *store, struct store_read *read, const struct db_rev *rev, uint64_t limit,

@@ -10,6 +10,7 @@ struct index_view {
 	struct hnsw_overlay *overlay; /* NULL: the index is of the rev's own tree */
 	struct index_file file;
 	struct cid commit; /* whose tree the index is of */
+	uint64_t changes;  /* records that differ in more than metadata */
 };
 
 /* As many changes as a pass over the rev's tree costs no less than. */

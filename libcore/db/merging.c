@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "error.h"
+#include "index_make.h"
 #include "threeway.h"
 
 #define PROGRESS_RECORDS 8192u
@@ -96,7 +97,7 @@ static int build_index(struct merging *m, struct cel_error *e)
 					  .threads = options->threads, .on_progress = options->on_progress,
 					  .context = options->context};
 	double start = seconds_now();
-	int rc = cel_index_build(m->store, m->result->commit, &index, e);
+	int rc = index_follow(m->store, m->result->commit, &index, e);
 	m->result->index_seconds = seconds_now() - start;
 	if (rc < 0)
 		error_context(e, "commit %s stands, but its index was not built", m->result->commit);

@@ -180,12 +180,13 @@ int cel_index_get(struct cel_store *store, const char *rev, struct cel_index_sta
 typedef int cel_progress_fn(void *context, const char *phase, uint64_t done, uint64_t total);
 
 struct cel_index_options {
-	uint32_t M, ef_construction; /* 0: the defaults (16, 200) */
+	uint32_t M, ef_construction; /* 0: those of a near index, else the defaults (16, 200) */
+	bool is_canonical;           /* nothing but a fresh build of this tree will do */
 	uint32_t threads;            /* 0: all processors */
 	cel_progress_fn *on_progress; /* may be NULL */
 	void *context;
 };
-/* Builds the rev's index unless a good one is there. */
+/* Makes the rev's index unless a good one is there: carried along from one of a near commit, or built. */
 int cel_index_build(struct cel_store *store, const char *rev, const struct cel_index_options *options,
 		    struct cel_error *e);
 
@@ -481,7 +482,7 @@ struct cel_build_options {
 	bool is_replacing;        /* the set becomes exactly the rows: records that no row names are deleted */
 	bool is_keeping_metadata; /* a row without metadata leaves that of the record it replaces */
 	bool is_without_index;
-	uint32_t M, ef_construction; /* 0: the defaults (16, 200) */
+	uint32_t M, ef_construction; /* 0: those of the index there is, else the defaults (16, 200) */
 	const char *author, *message; /* NULL: none */
 	int64_t time;          /* of the commit, Unix seconds; negative: now */
 	/* Told of bad rows that were skipped, one line each; may be NULL. */
@@ -514,7 +515,7 @@ struct cel_build_result {
 	char commit[CEL_CID_TEXT_SIZE], tree[CEL_CID_TEXT_SIZE];
 	double build_seconds, index_seconds;
 };
-/* Makes the commit and moves the collection, then builds the index (the commit stands even if that fails). */
+/* Makes the commit and moves the collection, then sees to its index (the commit stands even if that fails). */
 int cel_build_commit(struct cel_build *build, struct cel_build_result *out, struct cel_error *e);
 
 /* ------------------------------------------------------------------------------------------------- query */
