@@ -17,6 +17,7 @@
 	X("bisect", verb_bisect, "find the commit that made answers bad")    \
 	X("revert", verb_revert, "take back what a commit changed")          \
 	X("get", verb_get, "print records as JSON Lines")                    \
+	X("export", verb_export, "write all records of a commit to a file")  \
 	X("index", verb_index, "build the index of a commit")                \
 	X("fsck", verb_fsck, "check the store, block by block")
 

@@ -282,6 +282,16 @@ struct cel_record {
 int cel_record_get(struct cel_store *store, const char *rev, const void *id, size_t id_size, struct cel_record **out,
 		   struct cel_error *e);
 void cel_record_free(struct cel_record *record);
+
+/* All records of rev in the order of their ids. Nothing is held in the store between two calls, so the caller may take its
+ * time: on a pipe, for ever. CEL_EUNAVAILABLE if the tree is not in the store, or any more. */
+struct cel_records;
+int cel_records_new(struct cel_store *store, const char *rev, struct cel_records **out, struct cel_error *e);
+void cel_records_free(struct cel_records *records);
+uint64_t cel_records_count(const struct cel_records *records);
+const struct cel_schema *cel_records_schema(const struct cel_records *records);
+int cel_records_next(struct cel_records *records, const struct cel_record **out, struct cel_error *e);
+
 /* Elements as double, from their stored form. */
 double cel_element(enum cel_type type, const uint8_t *vector, size_t position);
 /* One element as the shortest decimal text that reads back to the same element; returns its length. */

@@ -234,3 +234,75 @@ needs_helper() {
 	CEL_HELPERS=. refuses 69 "base.hdf5: |read-hdf5" cel-build --ids v.ids c base.hdf5
 	[ "$(show_field c generation)" -eq 1 ]
 }
+
+@test "export and import again: the same root, for each format and type" {
+	local type format
+	for type in f32 f16 bf16 i8 u8; do
+		local kind=""
+		case $type in i8 | u8) kind="--kind $type" ;; esac
+		# shellcheck disable=SC2086 # two words or none
+		rows -n 3000 -d 5 $kind --metadata v.jsonl v.ids
+		cel create -q --dim 5 --type $type $type
+		cel-build -q --no-index $type v.jsonl
+		cel create -q --dim 5 --type $type $type-jsonl
+		exits 0 cel export $type
+		cel export $type | cel-build -q --no-index $type-jsonl
+		[ "$(tree_of $type)" = "$(tree_of $type-jsonl)" ]
+		sed 's/,"metadata":.*/}/' v.jsonl >plain.jsonl # what these formats can hold
+		cel create -q --dim 5 --type $type plain
+		cel-build -q --no-index plain plain.jsonl
+		for format in npy fvecs; do
+			cel create -q --dim 5 --type $type $type-$format
+			cel export plain --format $format --ids out.ids >out.$format
+			cel-build -q --no-index --ids out.ids $type-$format out.$format
+			[ "$(tree_of plain)" = "$(tree_of $type-$format)" ]
+		done
+		exits 0 cel export $type --format npy --ids out.ids
+		is_one_line "$stderr" "metadata of 1000 records"
+		cel delete -q plain
+	done
+}
+
+@test "export: older revs, empty collections, NUL ids, what is refused" {
+	rows -n 20 -d 3 v.jsonl
+	cel-build -q --no-index c v.jsonl
+	echo '{"id":"late","vector":[1,2,3]}' | cel-build -q --no-index c
+	[ "$(cel export c | wc -l)" -eq 21 ]
+	[ "$(cel export c~1 | wc -l)" -eq 20 ]
+	cel export c --format fvecs -0 --ids ids0 >v.fvecs
+	[ "$(tr -dc '\0' <ids0 | wc -c)" -eq 21 ]
+	builds_same v.fvecs -0 --ids ids0
+	make_collection empty --dim 3
+	exits 0 cel export empty
+	[ -z "$output" ]
+	cel export empty --format npy --ids none >none.npy
+	exits 0 cel-build -q --ids none c none.npy
+	refuses 64 "ids" cel export c --format npy
+	refuses 64 "ids" cel export c --ids x
+	refuses 64 "csv" cel export c --format csv
+	refuses 66 "nothing" cel export nothing
+	refuses 73 "no/such" cel export c --format npy --ids no/such
+	exits 74 sh -c 'cel export c >/dev/full'
+	exits 74 sh -c 'cel export c --format npy --ids /dev/full >/dev/null'
+}
+
+@test "export holds no snapshot while its reader waits, and takes no memory for the size" {
+	command -v mdb_stat || skip "no mdb_stat (Debian package lmdb-utils)"
+	local readers pid line
+	rows -n 30000 -d 16 v.jsonl
+	make_collection wide
+	cel-build -q --no-index wide v.jsonl
+	mkfifo pipe
+	cel export wide >pipe &
+	pid=$!
+	exec 5<pipe
+	IFS= read -r line <&5
+	sleep 0.2
+	readers=$(mdb_stat -r "$CEL_STORE" 2>&1 || :)
+	grep RssAnon "/proc/$pid/status" | awk '$2 > 20000 { exit 1 }' || is_sanitized
+	echo '{"id":"more","vector":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}' | cel-build -q --no-index wide
+	[ "$( (printf '%s\n' "$line"; cat <&5) | wc -l)" -eq 30000 ]
+	wait "$pid"
+	grep -q "Reader Table" <<<"$readers"
+	awk -v pid="$pid" '$1 == pid && $3 != "-" { exit 1 }' <<<"$readers"
+}

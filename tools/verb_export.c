@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cel export: all records of a commit, in the order of their ids, in a form that cel-build reads back to the same root CID.
+ * Types that a format lacks are widened to f32, which holds each of them exactly. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "print.h"
+#include "verbs.h"
+
+enum { OPT_FORMAT = CLI_OWN, OPT_IDS };
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{OPT_FORMAT, "format", "NAME", "jsonl (default), npy or fvecs"},
+	{OPT_IDS, "ids", "FILE", "where the ids go, one a line (npy, fvecs)"},
+	{'0', "null", NULL, "the ids end with NUL, not newline"},
+	CLI_OPTION_QUIET,
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel export",
+	.usage = "[OPTION]... REV",
+	.summary = "Write all records of REV to standard output, in the order of their ids, as cel-build reads them.",
+	.options = OPTIONS,
+	.examples = "  cel export words | zstd >words.jsonl.zst\n"
+		    "  cel export words~1 --format npy --ids words.txt >words.npy\n",
+};
+
+struct export_tool {
+	struct cli cli;
+	enum cel_format format;
+	const char *ids_path;
+	char ids_end;
+	FILE *ids;
+	bool is_native;    /* the elements are written as they are stored */
+	uint64_t n_metadata; /* records whose metadata the format cannot hold */
+	uint8_t *row;
+};
+
+static void parse_options(struct export_tool *tool)
+{
+	struct cli *cli = &tool->cli;
+	struct cel_error e;
+	for (int id; (id = cli_next(cli)) != 0;) {
+		switch (id) {
+		case OPT_FORMAT:
+			if (cel_format_parse(cli->value, &tool->format, &e) < 0 ||
+			    (tool->format != CEL_FORMAT_JSONL && tool->format != CEL_FORMAT_NPY &&
+			     tool->format != CEL_FORMAT_FVECS))
+				exit(cli_usage(cli, "'%s' is none of jsonl, npy, fvecs", cli->value));
+			break;
+		case OPT_IDS:
+			tool->ids_path = cli->value;
+			break;
+		case '0':
+			tool->ids_end = '\0';
+			break;
+		}
+	}
+}
+
+static void print_jsonl(const struct cel_record *r)
+{
+	printf("{\"id\":");
+	print_json_string(stdout, r->id, r->id_size);
+	printf(",\"vector\":");
+	print_json_vector(stdout, r->schema.type, r->vector, r->schema.dim);
+	if (r->metadata != NULL) {
+		printf(",\"metadata\":");
+		fwrite(r->metadata, 1, r->metadata_size, stdout);
+	}
+	printf("}\n");
+}
+
+/* The element type of .npy, or NULL if it has none. */
+static const char *npy_type(enum cel_type type)
+{
+	switch (type) {
+	case CEL_F32:
+		return "<f4";
+	case CEL_F16:
+		return "<f2";
+	case CEL_I8:
+		return "|i1";
+	case CEL_U8:
+		return "|u1";
+	default:
+		return NULL;
+	}
+}
+
+static void print_npy_header(const struct cel_schema *schema, uint64_t count)
+{
+	char text[192];
+	const char *type = npy_type(schema->type);
+	int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%" PRIu64 ", %" PRIu32 "), }",
+			      type != NULL ? type : "<f4", count, schema->dim);
+	int size = (10 + length + 1 + 63) / 64 * 64 - 10; /* data begins at a multiple of 64 */
+	fwrite("\x93NUMPY\x01\x00", 1, 8, stdout);
+	putchar(size & 0xff);
+	putchar(size >> 8);
+	printf("%-*s\n", size - 1, text);
+}
+
+static void put_le32(uint8_t *out, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		out[i] = (uint8_t)(value >> (8 * i));
+}
+
+static void print_row(struct export_tool *tool, const struct cel_record *r)
+{
+	uint32_t dim = r->schema.dim;
+	if (tool->format == CEL_FORMAT_FVECS) {
+		put_le32(tool->row, dim);
+		fwrite(tool->row, 1, 4, stdout);
+	}
+	if (tool->is_native) {
+		fwrite(r->vector, 1, r->vector_size, stdout);
+	} else {
+		for (uint32_t i = 0; i < dim; i++) {
+			float value = (float)cel_element(r->schema.type, r->vector, i);
+			uint32_t bits;
+			memcpy(&bits, &value, sizeof bits);
+			put_le32(tool->row + 4 * (size_t)i, bits);
+		}
+		fwrite(tool->row, 4, dim, stdout);
+	}
+	fwrite(r->id, 1, r->id_size, tool->ids);
+	putc(tool->ids_end, tool->ids);
+	tool->n_metadata += r->metadata != NULL;
+}
+
+static int fail_writing(const struct cli *cli, const char *what)
+{
+	int problem = errno;
+	fflush(stdout);
+	fprintf(stderr, "%s: %s: %s\n", cli->command->name, what, problem != 0 ? strerror(problem) : "cannot write");
+	return 74;
+}
+
+static int export_all(struct export_tool *tool, struct cel_records *records)
+{
+	const struct cel_record *record;
+	struct cel_error e;
+	int rc;
+	errno = 0;
+	while ((rc = cel_records_next(records, &record, &e)) > 0) {
+		if (tool->format == CEL_FORMAT_JSONL)
+			print_jsonl(record);
+		else
+			print_row(tool, record);
+		if (ferror(stdout))
+			return fail_writing(&tool->cli, "standard output");
+		if (tool->ids != NULL && ferror(tool->ids))
+			return fail_writing(&tool->cli, tool->ids_path);
+	}
+	return rc < 0 ? cli_fail(&tool->cli, &e) : 0;
+}
+
+static int run(struct export_tool *tool, struct cel_records *records)
+{
+	const struct cel_schema *schema = cel_records_schema(records);
+	if (tool->format == CEL_FORMAT_JSONL)
+		return export_all(tool, records);
+	tool->is_native = tool->format == CEL_FORMAT_NPY ? npy_type(schema->type) != NULL : schema->type == CEL_F32;
+	tool->row = malloc(4 * ((size_t)schema->dim + 1));
+	tool->ids = tool->row != NULL ? fopen(tool->ids_path, "we") : NULL;
+	if (tool->ids == NULL) {
+		fprintf(stderr, "%s: %s: %s\n", tool->cli.command->name, tool->ids_path, strerror(errno));
+		free(tool->row);
+		return 73;
+	}
+	if (tool->format == CEL_FORMAT_NPY)
+		print_npy_header(schema, cel_records_count(records));
+	int status = export_all(tool, records);
+	errno = 0;
+	if (fclose(tool->ids) != 0 && status == 0)
+		status = fail_writing(&tool->cli, tool->ids_path);
+	if (status == 0 && tool->n_metadata > 0)
+		cli_say(&tool->cli, "the metadata of %" PRIu64 " records is left out: this format cannot hold it (jsonl can)",
+			tool->n_metadata);
+	free(tool->row);
+	return status;
+}
+
+int verb_export(int argc, char **argv)
+{
+	struct export_tool tool = {.format = CEL_FORMAT_JSONL, .ids_end = '\n'};
+	struct cel_store *store;
+	struct cel_records *records;
+	struct cel_error e;
+	cli_init(&tool.cli, &COMMAND, argc, argv);
+	parse_options(&tool);
+	if (tool.cli.n_operands != 1)
+		return cli_usage(&tool.cli, "one REV, please");
+	if (tool.format != CEL_FORMAT_JSONL && tool.ids_path == NULL)
+		return cli_usage(&tool.cli, "this format has no ids: say with --ids which file they go to");
+	if (tool.format == CEL_FORMAT_JSONL && tool.ids_path != NULL)
+		return cli_usage(&tool.cli, "JSON Lines have the ids in them: no --ids");
+	int status = cli_open_store(&tool.cli, true, &store);
+	if (status != 0)
+		return status;
+	if (cel_records_new(store, tool.cli.operands[0], &records, &e) < 0) {
+		status = cli_fail(&tool.cli, &e);
+	} else {
+		status = run(&tool, records);
+		cel_records_free(records);
+	}
+	cel_store_free(store);
+	return cli_finish(&tool.cli, status);
+}
