@@ -10,6 +10,7 @@
 #include "conflicts.h"
 #include "db.h"
 #include "hashed.h"
+#include "index_make.h"
 #include "patch.h"
 #include "update.h"
 
@@ -22,8 +23,8 @@ static struct cel_schema schema = {.dim = DIM, .type = CEL_F32, .metric = CEL_L2
 static uint64_t n_indexes;
 
 /* Stands in for the real ones. */
-int cel_index_build(struct cel_store *store, const char *rev, const struct cel_index_options *options,
-		    struct cel_error *error)
+int index_follow(struct cel_store *store, const char *rev, const struct cel_index_options *options,
+		 struct cel_error *error)
 {
 	(void)store, (void)rev, (void)options, (void)error;
 	n_indexes++;
