@@ -104,12 +104,11 @@ static int update_merged(const struct merging *m, struct ref_updates *u, const c
 /* A commit whose tree is in use again is no forgotten one. */
 static int update_remembered(const struct merging *m, struct ref_updates *u, const struct cid *commit, struct cel_error *e)
 {
-	char ref[FORGOTTEN_REF_MAX];
 	int rc = forgotten_has(m->ours, commit, e);
 	if (rc <= 0)
 		return rc;
-	forgotten_ref(commit, ref);
-	update_to(u, ref, commit, NULL);
+	u->list[u->n] = forgotten_unmark(commit, u->names[u->n]);
+	u->n++;
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "error.h"
+#include "forgotten.h"
 #include "index_make.h"
 #include "threeway.h"
 
@@ -312,15 +313,22 @@ int merging_commit_tree(struct merging *m, const struct cid *root, const char *r
 		.author = slice_text(options->author != NULL ? options->author : ""),
 		.message = slice_text(message != NULL ? message : ""),
 	};
-	struct store_ref_update update = {
-		.ref = m->ref, .has_old = true, .has_new = true, .old = m->head.cid, .message = reason};
-	int rc = commit_put(m->batch, &commit, &update.new, e);
+	char forgotten[FORGOTTEN_REF_MAX];
+	struct cid cid;
+	int rc = commit_put(m->batch, &commit, &cid, e);
 	if (rc == 0)
-		rc = merging_commit(m, root, &update, 1, e);
+		rc = forgotten_has(m->ours, &cid, e); /* the same commit may have been there before */
+	if (rc < 0)
+		return rc;
+	struct store_ref_update updates[2] = {
+		{.ref = m->ref, .has_old = true, .has_new = true, .old = m->head.cid, .new = cid, .message = reason},
+		forgotten_unmark(&cid, forgotten),
+	};
+	rc = merging_commit(m, root, updates, rc == 1 ? 2 : 1, e);
 	if (rc < 0)
 		return rc;
 	m->result->is_moved = true;
-	cid_format(&update.new, m->result->commit);
+	cid_format(&cid, m->result->commit);
 	cid_format(root, m->result->tree);
 	return 0;
 }

@@ -173,6 +173,12 @@ words	3	2	f32	cosine' ]
 	refuses 64 "collection name" cel create X --from words
 }
 
+# add_far COLLECTION ID NUMBER: a commit of one record that is near to no query
+add_far() {
+	printf '{"id":"%s","vector":[99,99,99,99,99,99,99,99,99,99,99,99,99,99,99,%d]}\n' "$2" "$3" |
+		cel-build -q --no-index -m "commit $2" "$1"
+}
+
 # Twelve commits on `words`, of which the seventh loses 20 records; q.npy are queries, t.ivecs their answers at the first
 # one, by row number.
 plant() {
@@ -193,8 +199,7 @@ for i in range(8):
 		if [ "$i" -eq 7 ]; then
 			head -n 20 base.ids | cel-build -q --no-index -m culprit words --delete -
 		else
-			printf '{"id":"far%d","vector":[99,99,99,99,99,99,99,99,99,99,99,99,99,99,99,%d]}\n' "$i" "$i" |
-				cel-build -q --no-index -m "commit $i" words
+			add_far words "far$i" "$i"
 		fi
 	done
 }
@@ -235,6 +240,32 @@ for i in range(8):
 	refuses 65 "8 rows|7 queries in q7.npy" cel bisect words~11 words --queries q7.npy --truth t.ivecs --id-prefix r --min-recall 0.9
 	# A number alone is the id itself: nothing is found here.
 	refuses 64 "words~11 is not good: its recall of 0" cel bisect -q words~11 words --queries q.npy --truth t.ivecs --min-recall 0.9
+}
+
+@test "bisect: over a merge, and past commits without their trees" {
+	export TZ=UTC
+	plant
+	# words~11 ... words~5 (culprit) ... words; a side that leaves before the culprit is merged.
+	cel create -q side --from words~8
+	local i
+	for i in 1 2 3; do add_far side "side$i" "$i"; done
+	cel merge -q --no-index words side
+	add_far words last 1
+	local -a all=(--queries q.npy --truth t.ivecs --id-prefix r --min-recall 0.95)
+	local culprit
+	culprit=$(cel log words | grep culprit | cut -f 1)
+	cel tag -q words@v0 "$(cel log words | grep -F '	60	' | tail -n 1 | cut -f 1)"
+	exits 0 cel bisect words@v0 words "${all[@]}"
+	[ "$(cut -f 1 <<<"$output")" = "$culprit" ]
+	[ "$(cel log --json words | json 'sum(len(x["parents"]) == 2 for x in r)')" = 1 ]
+	# The culprit's tree and that of its parent go: it is one of them, or of what comes after.
+	cel forget -q words side --keep-last 4 >/dev/null
+	exits 69 cel bisect words@v0 words "${all[@]}"
+	[ "$(wc -l <<<"$output")" -gt 1 ]
+	grep -q "^$culprit	-	" <<<"$output"
+	[[ $(tail -n 1 <<<"$output" | cut -f 2) != - ]]
+	[[ $stderr == *"skipped, its tree is not in this store"* ]]
+	[[ $stderr == *"it is one of these"* ]]
 }
 
 # aged COLLECTION: a commit at each of these times (UTC), newest last
@@ -311,6 +342,25 @@ keep	1970-01-01T00:00:00Z	first' ]
 	cel get feature r4
 	cel fsck -q feature
 	[ "$(show_field feature records)" = 4 ]
+}
+
+@test "forget: what was merged last stays, so that the next merge has its base" {
+	export TZ=UTC
+	cel create -q --dim 2 words
+	grow words 2
+	cel create -q side --from words~1
+	grow side 2
+	cel merge -q --no-index words side
+	local tip
+	tip=$(commit_of side)
+	grow words 2
+	grow side 2
+	exits 0 cel forget words side --keep-last 1
+	grep -qP "^keep\t$tip\t.*\tmerged$" <<<"$output"
+	[ "$(grep -c '^forget' <<<"$output")" -ge 3 ]
+	exits 0 cel merge -q --no-index words side
+	exits 0 cel fsck words
+	cel get words r1 r2 r3 >/dev/null
 }
 
 @test "forget: local time, wrong usage, and no trace in the log of refs" {
