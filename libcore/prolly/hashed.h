@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests: trees whose boundaries follow another hash than the format's, as hostile ids would make them. */
+/* For tests: trees whose boundaries follow another hash than the format's, as hostile ids would make them; and bounds that
+ * are reached sooner. */
 #ifndef PROLLY_HASHED_H
 #define PROLLY_HASHED_H
 
@@ -10,6 +11,8 @@ int prolly_builder_new_hashed(struct store_batch *batch, chunk_hash_fn *hash, st
 			      struct cel_error *e);
 int prolly_update_new_hashed(struct store_batch *batch, struct store_read *read, const struct cid *base,
 			     chunk_hash_fn *hash, struct prolly_update **out, struct cel_error *e);
+/* Bytes of changes that wait for whether ids come or go. */
+void prolly_update_wait_at_most(struct prolly_update *u, size_t bytes);
 int prolly_check_hashed(struct store_read *read, const struct cid *root, chunk_hash_fn *hash,
 			int (*visit)(void *context, const struct prolly_entry *entry, struct cel_error *e), void *context,
 			struct cel_error *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch of changes to a tree, bottom-up. Only what the changes touch is read and rewritten, yet the root is the one
- * that a fresh build of the resulting set would have. Memory O(height * node), whatever the number of changes.
+ * that a fresh build of the resulting set would have. Memory O(height * node) and a few MiB, whatever the number of changes.
  *
  * Costs for ids nobody crafted: a record that is replaced rewrites one node a level, one that is added or deleted at most
  * three; those plus up to two neighbours are read. */

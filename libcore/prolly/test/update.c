@@ -119,6 +119,58 @@ static void test_single_changes(void **state)
 	}
 }
 
+static struct cid update_at_most(const struct world *a, const struct world *b, const struct cid *root,
+				 struct fake_store *store, chunk_hash_fn *hash, size_t bytes)
+{
+	struct prolly_update *u;
+	struct prolly_update_stats stats;
+	uint8_t room[WORLD_ROOM];
+	struct cid result;
+	assert_int_equal(prolly_update_new_hashed(fake_store_batch(store), fake_store_read(store), root, hash, &u, NULL), 0);
+	prolly_update_wait_at_most(u, bytes);
+	for (size_t i = 0; i < a->n; i++) {
+		struct prolly_entry entry = world_entry(i, b->version[i], room);
+		if (a->version[i] != b->version[i])
+			assert_int_equal(b->version[i] != 0 ? prolly_update_put(u, &entry, NULL)
+							    : prolly_update_delete(u, entry.id, NULL), 0);
+	}
+	assert_int_equal(prolly_update_finish(u, &result, &stats, NULL), 0);
+	prolly_update_free(u);
+	return result;
+}
+
+/* Values alone change at first, or throughout; at some point the changes that wait are too many, or an id comes or goes. */
+static void test_values_first(void **state)
+{
+	(void)state;
+	static const size_t BOUNDS[] = {0, 1, 40, 500, 100000};
+	uint64_t random = test_seed();
+	for (size_t h = 0; h < WORLD_HASHES; h++) {
+		struct fake_store *store = fake_store_new(), *other = fake_store_new();
+		struct world a = world_new(1500);
+		world_fill(&a, 3, &random);
+		struct cid root = world_build(&a, store, world_hashes[h]);
+		for (unsigned step = 0; step < 8; step++) {
+			struct world b = world_copy(&a);
+			size_t last = random_next(&random) % b.n;
+			for (size_t i = 0; i < b.n; i++)
+				if (b.version[i] != 0 && random_next(&random) % (1 + step * 9) == 0)
+					b.version[i]++;
+			if (step % 2 == 1)
+				b.version[last] = b.version[last] == 0;
+			struct cid fresh = world_build(&b, other, world_hashes[h]);
+			for (size_t k = 0; k < sizeof BOUNDS / sizeof *BOUNDS; k++) {
+				struct cid updated = update_at_most(&a, &b, &root, store, world_hashes[h], BOUNDS[k]);
+				assert_true(cid_equal(&updated, &fresh));
+			}
+			world_release(&b);
+		}
+		world_release(&a);
+		fake_store_free(store);
+		fake_store_free(other);
+	}
+}
+
 static void test_costs(void **state)
 {
 	(void)state;
@@ -375,7 +427,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_steps),
-		cmocka_unit_test(test_single_changes),
+		cmocka_unit_test(test_single_changes), cmocka_unit_test(test_values_first),
 		cmocka_unit_test(test_costs),
 		cmocka_unit_test(test_boundaries_that_become_first_ones),
 		cmocka_unit_test(test_no_change),

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Down from the root, each node with the items that are below it: its entries are copied, those of a leaf with the new
+ * values, those of an inner node with the new CIDs of the children that came back changed. */
+#include "revalue.h"
+
+#include "alloc.h"
+#include "error.h"
+
+struct frame {
+	struct node node;
+	struct node_item items[CHUNK_CAP];
+	struct buf keys, rests; /* room is made before anything is put, so that slices into them stay */
+};
+
+struct job {
+	struct store_batch *batch;
+	struct store_read *read;
+	struct frame *frames[NODE_LEVELS_MAX];
+	struct buf block;
+	struct revalue_stats *stats;
+};
+
+static int frame_at(struct job *j, uint32_t level, struct frame **out, struct cel_error *e)
+{
+	if (level >= NODE_LEVELS_MAX)
+		return error_set(e, CEL_ECORRUPT, "a tree of more than %u levels", NODE_LEVELS_MAX);
+	if (j->frames[level] == NULL)
+		j->frames[level] = mem_calloc(1, sizeof **out);
+	*out = j->frames[level];
+	return *out != NULL ? 0 : error_nomem(e, sizeof **out);
+}
+
+/* All entries as they are. */
+static int copy_entries(struct frame *f, struct cel_error *e)
+{
+	const struct node *node = &f->node;
+	size_t size = 0;
+	uint64_t count;
+	for (uint32_t i = 0; i < node->n; i++)
+		size += node->prefix.size + node->entries[i].suffix_size;
+	buf_clear(&f->keys);
+	int rc = buf_reserve(&f->keys, size + CEL_ID_MAX, e);
+	for (uint32_t i = 0; rc == 0 && i < node->n; i++) {
+		uint8_t *key = f->keys.data + f->keys.size;
+		f->items[i].key = slice_make(key, node_key(node, i, key));
+		f->keys.size += f->items[i].key.size;
+		f->items[i].rest = node_rest(node, i, &count);
+	}
+	return rc;
+}
+
+static int put_node(struct job *j, const struct frame *f, struct cid *out, struct cel_error *e)
+{
+	buf_clear(&j->block);
+	int rc = node_encode(f->node.level, f->node.count, f->items, f->node.n, &j->block, e);
+	if (rc < 0)
+		return rc;
+	j->stats->nodes_written[f->node.level]++;
+	return store_batch_put(j->batch, CID_DAG_CBOR, buf_slice(&j->block), out, e);
+}
+
+static int revalue_leaf(struct job *j, struct frame *f, const struct revalue_item *items, size_t n, struct cid *out,
+			struct cel_error *e)
+{
+	int rc = copy_entries(f, e);
+	for (size_t k = 0; k < n && rc == 0; k++) {
+		uint32_t i = node_search(&f->node, items[k].id);
+		if (i == f->node.n || !slice_equal(f->items[i].key, items[k].id))
+			return error_set(e, CEL_EINTERNAL, "the leaf has no id '%.*s'", (int)items[k].id.size,
+					 (const char *)items[k].id.data);
+		f->items[i].rest = items[k].rest;
+	}
+	return rc < 0 ? rc : put_node(j, f, out, e);
+}
+
+static int revalue_node(struct job *j, struct frame *f, const struct revalue_item *items, size_t n, struct cid *out,
+			struct cel_error *e);
+
+/* The child at entry i, to which the items belong. */
+static int revalue_child(struct job *j, struct frame *f, uint32_t i, const struct revalue_item *items, size_t n,
+			 struct cid *out, struct cel_error *e)
+{
+	struct frame *child;
+	int rc = frame_at(j, f->node.level - 1, &child, e);
+	if (rc < 0)
+		return rc;
+	if (f->node.level == 1) {
+		rc = node_decode(items->leaf, &child->node, e);
+		if (rc == 0)
+			rc = node_check_child(&f->node, i, &child->node, e);
+		return rc < 0 ? rc : revalue_leaf(j, child, items, n, out, e);
+	}
+	rc = node_read_child(j->read, &f->node, i, &child->node, e);
+	j->stats->nodes_read++;
+	return rc < 0 ? rc : revalue_node(j, child, items, n, out, e);
+}
+
+static int revalue_node(struct job *j, struct frame *f, const struct revalue_item *items, size_t n, struct cid *out,
+			struct cel_error *e)
+{
+	int rc = copy_entries(f, e);
+	buf_clear(&f->rests);
+	if (rc == 0)
+		rc = buf_reserve(&f->rests, f->node.n * (size_t)(CID_SIZE + 32), e);
+	for (size_t done = 0, end; rc == 0 && done < n; done = end) {
+		uint32_t i = node_search(&f->node, items[done].id);
+		struct cid child;
+		uint64_t count;
+		if (i == f->node.n)
+			return error_set(e, CEL_EINTERNAL, "the tree ends before '%.*s'", (int)items[done].id.size,
+					 (const char *)items[done].id.data);
+		for (end = done + 1; end < n && slice_compare(items[end].id, f->items[i].key) <= 0;)
+			end++;
+		node_inner_entry(&f->node, i, &child, &count);
+		rc = revalue_child(j, f, i, items + done, end - done, &child, e);
+		size_t at = f->rests.size;
+		if (rc == 0)
+			rc = node_put_inner_rest(&f->rests, &child, count, e);
+		f->items[i].rest = slice_make(f->rests.data + at, f->rests.size - at);
+	}
+	return rc < 0 ? rc : put_node(j, f, out, e);
+}
+
+int revalue(struct store_batch *batch, struct store_read *read, const struct cid *root, const struct revalue_item *items,
+	    size_t n, struct cid *out, struct revalue_stats *stats, struct cel_error *e)
+{
+	struct job j = {.batch = batch, .read = read, .stats = stats};
+	struct frame *top = NULL;
+	*stats = (struct revalue_stats){.nodes_read = 1};
+	struct node *node = mem_alloc(sizeof *node);
+	int rc = node == NULL ? error_nomem(e, sizeof *node) : node_read(read, root, node, e);
+	if (rc == 0)
+		rc = frame_at(&j, node->level, &top, e);
+	if (rc == 0) {
+		top->node = *node;
+		rc = node->level == 0 ? revalue_leaf(&j, top, items, n, out, e) : revalue_node(&j, top, items, n, out, e);
+	}
+	mem_free(node);
+	for (uint32_t level = 0; level < NODE_LEVELS_MAX; level++) {
+		if (j.frames[level] != NULL) {
+			buf_release(&j.frames[level]->keys);
+			buf_release(&j.frames[level]->rests);
+			mem_free(j.frames[level]);
+		}
+	}
+	buf_release(&j.block);
+	return rc;
+}
