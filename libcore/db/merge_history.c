@@ -119,7 +119,8 @@ static int stay(struct merging *m, const char *rev, const struct db_rev *tip, st
 {
 	struct ref_updates u = {.message = "merge"};
 	int rc = prolly_count(m->ours, &m->head.commit.tree, &m->result->records, e);
-	if (rc < 0 || m->batch == NULL || m->result->outcome == CEL_MERGE_KEPT)
+	bool is_itself = m->theirs == m->ours && cid_equal(&tip->cid, &m->head.cid);
+	if (rc < 0 || m->batch == NULL || m->result->outcome == CEL_MERGE_KEPT || is_itself)
 		return rc;
 	rc = db_rev_has_tree(m->ours, tip, e);
 	if (rc > 0)
