@@ -20,7 +20,7 @@ for set in "$@"; do
 		packages="$packages clang libclang-rt-14-dev libcmocka-dev bats shellcheck mandoc git"
 		packages="$packages gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 		packages="$packages nodejs npm lmdb-utils python3 valgrind procps locales ca-certificates"
-		packages="$packages gzip zstd xz-utils hdf5-tools"
+		packages="$packages gzip zstd xz-utils hdf5-tools python3-venv"
 		;;
 	*)
 		echo "usage: apt-install.sh build|test..." >&2
@@ -36,6 +36,7 @@ is_installed() {
 missing=
 for package in $packages; do
 	case $package in
+	python3-venv) python3 -c 'import ensurepip' 2>/dev/null && continue ;;
 	nodejs | npm | python3) command -v "${package%js}" >/dev/null && continue ;; # from wherever it comes
 	esac
 	is_installed "$package" || missing="$missing $package"

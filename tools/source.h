@@ -10,7 +10,7 @@ enum { SOURCE_IDS = CLI_OWN + 1000, SOURCE_FORMAT, SOURCE_ID_COLUMN, SOURCE_VECT
 #define SOURCE_OPTIONS {SOURCE_IDS, "ids", "FILE", "ids of the rows, one a line"}, SOURCE_FORMAT_OPTIONS
 /* For a command that has another --ids. */
 #define SOURCE_FORMAT_OPTIONS                                                                                \
-	{SOURCE_FORMAT, "format", "NAME", "npy, npz, hdf5, fvecs, bvecs, jsonl, csv, tsv or raw (else by content)"}, \
+	{SOURCE_FORMAT, "format", "NAME", "npy, npz, hdf5, fvecs, bvecs, jsonl, csv, tsv, parquet, arrow, raw"}, \
 	{SOURCE_ID_COLUMN, "id-column", "NAME", "the column of a table that holds the id (default id)"},     \
 	{SOURCE_VECTOR_COLUMNS, "vector-columns", "LIST", "those of the vector: NAME, A,B,C or A..B (default vector)"}, \
 	{SOURCE_NO_HEADER, "no-header", NULL, "tables have no header; columns are numbers from 1"},          \

@@ -16,6 +16,7 @@ static const struct {
 	{"jsonl", CEL_FORMAT_JSONL, READER_JSONL}, {"csv", CEL_FORMAT_CSV, READER_CSV},
 	{"tsv", CEL_FORMAT_TSV, READER_TSV},       {"raw", CEL_FORMAT_RAW, READER_RAW},
 	{"npz", CEL_FORMAT_NPZ, READER_NPZ},       {"hdf5", CEL_FORMAT_HDF5, READER_HDF5},
+	{"parquet", CEL_FORMAT_ARROW, READER_ARROW}, {"arrow", CEL_FORMAT_ARROW, READER_ARROW},
 };
 
 int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e)
@@ -26,7 +27,7 @@ int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e
 			return 0;
 		}
 	}
-	return error_set(e, CEL_EUSAGE, "'%.100s' is no input format (npy, fvecs, bvecs, jsonl, csv, tsv, npz, hdf5, raw, auto)", name);
+	return error_set(e, CEL_EUSAGE, "'%.100s' is no input format (npy, fvecs, bvecs, jsonl, csv, tsv, npz, hdf5, parquet, arrow, raw, auto)", name);
 }
 
 void db_reader_options(const struct cel_source_options *source, struct reader_options *out)

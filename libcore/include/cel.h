@@ -461,7 +461,8 @@ enum cel_format {
 	CEL_FORMAT_TSV,
 	CEL_FORMAT_RAW,
 	CEL_FORMAT_NPZ,
-	CEL_FORMAT_HDF5
+	CEL_FORMAT_HDF5,
+	CEL_FORMAT_ARROW /* and Parquet */
 };
 int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e);
 
@@ -470,7 +471,7 @@ struct cel_source_options {
 	const char *ids;       /* file of ids, one a line; NULL: none */
 	bool is_ids_nul;       /* they end with NUL instead */
 	const char *id_prefix; /* ids are this and the row number from 0; NULL: none */
-	/* Tables (CSV, TSV). Columns are called by their names, or by their numbers from 1. */
+	/* Tables (CSV, TSV, Parquet, Arrow). Columns are called by their names, or by their numbers from 1. */
 	const char *id_column;      /* NULL: "id" */
 	const char *vector_columns; /* "A,B,C", "A..B", or one column with all numbers; NULL: "vector" */
 	bool is_without_header;     /* the first line is a row already */

@@ -35,6 +35,7 @@ bool detect_is_packed_name(const char *name)
 
 const struct format FORMAT_NPZ = {.helper = "read-npz", .inside = &FORMAT_NPY};
 const struct format FORMAT_HDF5 = {.helper = "read-hdf5", .inside = &FORMAT_NPY};
+const struct format FORMAT_ARROW = {.helper = "read-arrow", .inside = &FORMAT_JSONL, .has_columns = true};
 
 static const struct format *format_of_name(const char *name)
 {
@@ -45,7 +46,8 @@ static const struct format *format_of_name(const char *name)
 		{".npy", &FORMAT_NPY},	   {".fvecs", &FORMAT_FVECS},  {".bvecs", &FORMAT_BVECS},
 		{".jsonl", &FORMAT_JSONL}, {".ndjson", &FORMAT_JSONL}, {".json", &FORMAT_JSONL},
 		{".csv", &FORMAT_CSV},	   {".tsv", &FORMAT_TSV},      {".npz", &FORMAT_NPZ},
-		{".hdf5", &FORMAT_HDF5},   {".h5", &FORMAT_HDF5},
+		{".hdf5", &FORMAT_HDF5},   {".h5", &FORMAT_HDF5},      {".parquet", &FORMAT_ARROW},
+		{".arrow", &FORMAT_ARROW}, {".arrows", &FORMAT_ARROW}, {".feather", &FORMAT_ARROW},
 	};
 	size_t length = strlen(name) - packed_ending(name);
 	for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++)
@@ -84,6 +86,8 @@ static const struct format *format_of_content(struct slice start)
 		{NPY_MAGIC, NPY_MAGIC_SIZE, &FORMAT_NPY},
 		{"PK\x03\x04", 4, &FORMAT_NPZ},
 		{"\x89HDF\r\n", 6, &FORMAT_HDF5},
+		{"PAR1", 4, &FORMAT_ARROW},
+		{"ARROW1", 6, &FORMAT_ARROW},
 	};
 	for (size_t i = 0; i < sizeof MAGICS / sizeof *MAGICS; i++)
 		if (start.size >= MAGICS[i].size && memcmp(start.data, MAGICS[i].magic, MAGICS[i].size) == 0)
@@ -141,6 +145,6 @@ int detect_format(struct stream *s, const struct format **out, struct cel_error 
 		rc = detect_table(s, out, e);
 	if (rc == 0 && *out == NULL)
 		rc = error_set(e, CEL_EDATA,
-			       "neither content nor name tell the format: give it (npy, fvecs, bvecs, jsonl, csv, tsv, npz, hdf5 or raw)");
+			       "neither content nor name tell the format: give it (npy, fvecs, bvecs, jsonl, csv, tsv, npz, hdf5, parquet, arrow or raw)");
 	return rc;
 }

@@ -19,7 +19,8 @@ struct format_row {
 };
 
 struct format {
-	/* A file that a helper program takes apart (io/child.h), and the format of what comes out; the rest is empty then. */
+	/* A file that a helper program takes apart (io/child.h), and the format of what comes out. The helper is told the
+	 * member, or with has_columns the columns of id and vector; the rest is empty then. */
 	const char *helper;
 	const struct format *inside;
 	const char *unit; /* what number counts: "row" or "line" */
@@ -34,6 +35,6 @@ struct format {
 };
 
 extern const struct format FORMAT_NPY, FORMAT_FVECS, FORMAT_BVECS, FORMAT_JSONL, FORMAT_RAW, FORMAT_CSV, FORMAT_TSV, FORMAT_NPZ,
-	FORMAT_HDF5;
+	FORMAT_HDF5, FORMAT_ARROW;
 
 #endif

@@ -42,27 +42,37 @@ static int check_options(const char *path, const struct reader_options *o, struc
 	return schema_check(o->schema, e);
 }
 
+static int take_apart(struct reader *r, const struct reader_options *o, struct cel_error *e)
+{
+	const char *arguments[2] = {o->member, NULL};
+	if (r->format->has_columns) {
+		arguments[0] = o->id_column != NULL ? o->id_column : "";
+		arguments[1] = o->vector_columns != NULL ? o->vector_columns : "";
+	}
+	int rc = stream_take_apart(&r->stream, r->format->helper, arguments, e);
+	r->format = r->format->inside;
+	return rc;
+}
+
 static int choose_format(struct reader *r, const struct reader_options *o, struct cel_error *e)
 {
 	static const struct format *const FORMATS[READER_FORMATS] = {
 		[READER_NPY] = &FORMAT_NPY,	[READER_FVECS] = &FORMAT_FVECS, [READER_BVECS] = &FORMAT_BVECS,
 		[READER_JSONL] = &FORMAT_JSONL, [READER_CSV] = &FORMAT_CSV,	[READER_TSV] = &FORMAT_TSV,
-		[READER_RAW] = &FORMAT_RAW,	[READER_NPZ] = &FORMAT_NPZ,	[READER_HDF5] = &FORMAT_HDF5};
+		[READER_RAW] = &FORMAT_RAW,	[READER_NPZ] = &FORMAT_NPZ,	[READER_HDF5] = &FORMAT_HDF5,
+		[READER_ARROW] = &FORMAT_ARROW};
 	r->format = FORMATS[o->format];
 	int rc = o->format == READER_AUTO ? detect_format(r->stream, &r->format, e) : 0;
-	if (rc == 0 && r->format->helper != NULL) {
-		rc = stream_take_apart(&r->stream, r->format->helper, o->member, e);
-		r->format = r->format->inside;
-	} else if (rc == 0 && o->member != NULL) {
-		rc = error_set(e, CEL_EUSAGE, "a member is asked for, but it is no file with members");
-	}
 	if (rc < 0)
 		return rc;
-	if (!r->format->has_columns && (o->id_column != NULL || o->vector_columns != NULL || o->is_without_header))
+	bool has_columns = r->format->has_columns, has_members = r->format->helper != NULL && !has_columns;
+	if (!has_columns && (o->id_column != NULL || o->vector_columns != NULL || o->is_without_header))
 		return error_set(e, CEL_EUSAGE, "options about columns or a header, but it is no table");
+	if (!has_members && o->member != NULL)
+		return error_set(e, CEL_EUSAGE, "a member is asked for, but it is no file with members");
 	if (!r->format->is_raw && (o->raw_type != NULL || o->raw_dim != 0))
 		return error_set(e, CEL_EUSAGE, "options about raw rows, but another format");
-	return 0;
+	return r->format->helper != NULL ? take_apart(r, o, e) : 0;
 }
 
 static int open_format(struct reader *r, const struct reader_options *o, struct cel_error *e)
@@ -219,6 +229,8 @@ int reader_next(struct reader *r, struct reader_row *out, struct cel_error *e)
 	int rc = r->format->next(r->state, &row, e);
 	if (rc == 0)
 		return end_of_rows(r, e);
+	if (rc == CEL_EUNAVAILABLE) /* from a helper program */
+		error_context(e, "%s", stream_name(r->stream));
 	if (rc < 0 && !row.is_intact)
 		return rc == CEL_EDATA ? name_row(r, &row, rc, e) : rc;
 	r->n_rows++;

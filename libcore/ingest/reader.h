@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Readers of vector formats: .npy, .fvecs, .bvecs, JSON Lines, CSV and TSV, .npz, HDF5, raw numbers; also gzip, zstd and xz of
+/* Readers of vector formats: .npy, .fvecs, .bvecs, JSON Lines, CSV and TSV, .npz, HDF5, Parquet, Arrow, raw numbers; also gzip, zstd and xz of
  * them. A reader yields rows whose vectors are already in the
  * collection's element form and obey the record rules; whatever is wrong with a row is an error of CEL_EDATA that
  * names file, row (from 1; in text the line) and reason, and the reader can go on with the next row where the
@@ -23,6 +23,7 @@ enum reader_format {
 	READER_RAW,
 	READER_NPZ,
 	READER_HDF5,
+	READER_ARROW, /* and Parquet */
 	READER_FORMATS
 };
 

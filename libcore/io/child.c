@@ -55,12 +55,12 @@ static int find_program(const char *name, char path[PATH_MAX], struct cel_error 
 			 name, HELPER_DIRECTORY);
 }
 
-static int spawn(struct child *c, const char *path, const char *argument, int input, int output, struct cel_error *e)
+static int spawn(struct child *c, const char *path, const char *const given[2], int input, int output, struct cel_error *e)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t signals;
-	char *arguments[] = {c->name, (char *)(uintptr_t)argument, NULL};
+	char *arguments[] = {c->name, (char *)(uintptr_t)given[0], given[0] != NULL ? (char *)(uintptr_t)given[1] : NULL, NULL};
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return error_nomem(e, sizeof actions);
 	if (posix_spawnattr_init(&attributes) != 0) {
@@ -87,7 +87,7 @@ static int spawn(struct child *c, const char *path, const char *argument, int in
 	return error_set_errno(e, CEL_EUNAVAILABLE, rc, "cannot start %s", path);
 }
 
-int child_start(const char *name, const char *argument, int input, struct child **out, int *output,
+int child_start(const char *name, const char *const arguments[2], int input, struct child **out, int *output,
 		struct cel_error *e)
 {
 	char path[PATH_MAX];
@@ -103,7 +103,7 @@ int child_start(const char *name, const char *argument, int input, struct child 
 	if (c->messages < 0 || pipe2(ends, O_CLOEXEC) < 0)
 		rc = error_set_errno(e, CEL_EIO, errno, "cannot start %s", path);
 	if (rc == 0)
-		rc = spawn(c, path, argument, input, ends[1], e);
+		rc = spawn(c, path, arguments, input, ends[1], e);
 	if (ends[1] >= 0)
 		close(ends[1]);
 	if (rc < 0) {

@@ -7,10 +7,10 @@
 struct cel_error;
 struct child;
 
-/* Starts the helper NAME with one argument (NULL: none) on `input`, a descriptor that can seek, which stays the caller's.
+/* Starts the helper NAME with up to two arguments (NULL ends them) on `input`, a descriptor that can seek, which stays the caller's.
  * *output is the end of the pipe to read from, the caller's. Helpers are looked for in $CEL_HELPERS, else beside the
  * running program in ../libexec/celestica, else where they were installed. CEL_EUNAVAILABLE if there is none. */
-int child_start(const char *name, const char *argument, int input, struct child **out, int *output,
+int child_start(const char *name, const char *const arguments[2], int input, struct child **out, int *output,
 		struct cel_error *e);
 /* To be called when the output has ended: 0 if all is well, else what the helper said. */
 int child_finish(struct child *c, struct cel_error *e);

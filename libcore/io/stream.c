@@ -335,7 +335,7 @@ static int spool(struct stream *s, int *out, struct cel_error *e)
 	}
 }
 
-int stream_take_apart(struct stream **stream, const char *helper, const char *argument, struct cel_error *e)
+int stream_take_apart(struct stream **stream, const char *helper, const char *const arguments[2], struct cel_error *e)
 {
 	struct stream *old = *stream, *s;
 	bool is_whole = old->is_regular && old->start == 0;
@@ -345,7 +345,7 @@ int stream_take_apart(struct stream **stream, const char *helper, const char *ar
 		rc = spool(old, &input, e);
 	if (rc < 0)
 		return rc;
-	rc = child_start(helper, argument, input, &child, &output, e);
+	rc = child_start(helper, arguments, input, &child, &output, e);
 	if (!is_whole)
 		close(input);
 	if (rc < 0)

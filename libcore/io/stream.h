@@ -24,7 +24,7 @@ bool stream_is_unpacked(const struct stream *s);
 /* Puts the output of a helper program (io/child.h), to which the input is given as a file, in place of the stream. To be
  * called before anything was consumed. What the helper says is wrong is the error of the read that would meet the end. After
  * an error *stream can only be freed. */
-int stream_take_apart(struct stream **stream, const char *helper, const char *argument, struct cel_error *e);
+int stream_take_apart(struct stream **stream, const char *helper, const char *const arguments[2], struct cel_error *e);
 
 const char *stream_name(const struct stream *s);
 uint64_t stream_offset(const struct stream *s); /* bytes consumed, unpacked ones */

@@ -235,6 +235,48 @@ needs_helper() {
 	[ "$(show_field c generation)" -eq 1 ]
 }
 
+@test "Parquet and Arrow, with columns by name" {
+	[ -z "${CEL_TEST_ARROW-}" ] || PATH=$CEL_TEST_ARROW:$PATH
+	rows -n 40 -d 3 v.jsonl
+	cel-build -q --no-index c v.jsonl
+	printf 'PAR1....' >bad.parquet
+	python3 -c 'import pyarrow' || {
+		refuses 69 "bad.parquet: |pip install pyarrow" cel-build c bad.parquet
+		skip "no pyarrow (pip install pyarrow; CEL_TEST_ARROW names its bin directory)"
+	}
+	python3 - <<-'END'
+		import datetime, json
+		import pyarrow as pa, pyarrow.feather, pyarrow.parquet as pq
+		rows = [json.loads(line) for line in open("v.jsonl")]
+		ids, vectors = [r["id"] for r in rows], [r["vector"] for r in rows]
+		pq.write_table(pa.table({"id": ids, "vector": pa.array(vectors, pa.list_(pa.float32(), 3))}), "fixed.parquet",
+		               row_group_size=13)
+		lists = pa.table({"name": ids, "emb": pa.array(vectors, pa.list_(pa.float64()))})
+		with pa.ipc.new_file("list.arrow", lists.schema) as out:
+		    out.write_table(lists, max_chunksize=7)
+		with pa.ipc.new_stream("list.arrows", lists.schema) as out:
+		    out.write_table(lists, max_chunksize=7)
+		wide = {"v%d" % k: pa.array([v[k] for v in vectors], pa.float32()) for k in range(3)}
+		pyarrow.feather.write_feather(pa.table({"id": ids, **wide}), "wide.feather")
+		pq.write_table(pa.table({"id": [1, 2], "vector": [[1.0, 2, 3], [4, 5, None]], "day": [datetime.date(2020, 1, 2)] * 2,
+		                         "x": [1.5, float("nan")], "n": pa.array([None, 1])}), "meta.parquet")
+	END
+	builds_same fixed.parquet
+	builds_same - < <(cat fixed.parquet)
+	builds_same list.arrow --id-column name --vector-columns emb
+	builds_same list.arrows --id-column name --vector-columns emb
+	builds_same wide.feather --vector-columns v0..v2
+	builds_same wide.feather --vector-columns v0,v1,v2 --format arrow
+	exits 0 cel-query -k 1 c fixed.parquet
+	[ "$(wc -l <<<"$output")" -eq 40 ]
+	exits 0 cel-build --skip-bad c meta.parquet
+	is_one_line "$(head -n 1 <<<"$stderr")" "meta.parquet: line 2" "element 3"
+	[ "$(cel get c 1)" = '{"id":"1","vector":[1,2,3],"metadata":{"day":"2020-01-02","x":1.5}}' ]
+	refuses 65 "fixed.parquet: |no column 'foo'|id, vector" cel-build c --vector-columns foo fixed.parquet
+	refuses 65 "bad.parquet: " cel-build c bad.parquet
+	refuses 64 "fixed.parquet: |member" cel-build c --member x fixed.parquet
+}
+
 @test "export and import again: the same root, for each format and type" {
 	local type format
 	for type in f32 f16 bf16 i8 u8; do

@@ -380,7 +380,7 @@ static void test_detection(void **state)
 		write_file(name, slice_text(NOTHING[i]));
 		o = read_file(name, (struct reader_options){.schema = &F32_3});
 		expect_errors(name, &o,
-			      "NAME: neither content nor name tell the format: give it (npy, fvecs, bvecs, jsonl, csv, tsv, npz, hdf5 or raw)\n");
+			      "NAME: neither content nor name tell the format: give it (npy, fvecs, bvecs, jsonl, csv, tsv, npz, hdf5, parquet, arrow or raw)\n");
 		outcome_release(&o);
 	}
 	static const char *const TABLES[] = {"id,vector\na,1 2 3", "id\tvector\na\t1,2,3\n", "id,vector\r\na,1 2 3\r\n"};
