@@ -320,8 +320,11 @@ int prolly_diff_next(struct prolly_diff *d, struct prolly_change *out, struct ce
 	if (rc <= 0)
 		return rc;
 	out->before = out->after = (struct prolly_entry){0};
-	if (d->is_a_done)
+	out->leaf = slice_make(NULL, 0);
+	if (d->is_a_done) {
 		give(&d->a, &out->before);
+		out->leaf = d->a.frames[0].node.block;
+	}
 	if (d->is_b_done)
 		give(&d->b, &out->after);
 	return 1;

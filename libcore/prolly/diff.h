@@ -12,6 +12,7 @@ struct prolly_change {
 	enum prolly_change_kind kind;
 	struct prolly_entry before; /* unless added */
 	struct prolly_entry after;  /* unless deleted */
+	struct slice leaf;          /* the block of the leaf that has `before` */
 };
 
 struct prolly_diff;

@@ -293,6 +293,21 @@ int prolly_update_put(struct prolly_update *u, const struct prolly_entry *entry,
 	return rc;
 }
 
+int prolly_update_replace(struct prolly_update *u, const struct prolly_entry *entry, struct slice leaf,
+			  struct cel_error *e)
+{
+	if (!u->is_waiting)
+		return prolly_update_put(u, entry, e);
+	int rc = check_usable(u, e);
+	if (rc == 0)
+		rc = check_id(u, entry->id, e);
+	if (rc == 0)
+		rc = put_record(u, entry, leaf, e);
+	u->stats.replaced++;
+	u->is_broken = rc < 0;
+	return rc;
+}
+
 int prolly_update_delete(struct prolly_update *u, struct slice id, struct cel_error *e)
 {
 	int rc = check_usable(u, e);

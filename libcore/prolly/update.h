@@ -31,6 +31,10 @@ void prolly_update_free(struct prolly_update *u);
 /* The whole record, new or in place of the one there; values as for prolly_builder_add. One that is there already, value
  * for value, touches nothing. */
 int prolly_update_put(struct prolly_update *u, const struct prolly_entry *entry, struct cel_error *e);
+/* The same where it is known that base has the id, with other values, and in which leaf: its block, which lives as long as
+ * the read. */
+int prolly_update_replace(struct prolly_update *u, const struct prolly_entry *entry, struct slice leaf,
+			  struct cel_error *e);
 int prolly_update_delete(struct prolly_update *u, struct slice id, struct cel_error *e);
 /* *root is base if nothing has changed. */
 int prolly_update_finish(struct prolly_update *u, struct cid *root, struct prolly_update_stats *stats,

@@ -289,7 +289,7 @@ static void nothing_that_breaks_the_rules_is_brought_in(void **state)
 		{{.id = "bad", .metadata = "", .is_nan = true}, CEL_EDATA, "bad"},
 		{{.id = "bad", .metadata = "{ \"n\": 1 }"}, CEL_EDATA, "record 'bad'"},
 		{{.id = "bad", .metadata = "[1]"}, CEL_EDATA, "record 'bad'"},
-		{{.hash = other_hash}, CEL_EDATA, "announced"},
+		{{.hash = other_hash, .id = "bad", .metadata = ""}, CEL_EDATA, "announced"},
 		{{.is_schema = true}, CEL_EDATA, "differ"},
 		{{.is_generation = true}, CEL_ECORRUPT, "generation"},
 	};

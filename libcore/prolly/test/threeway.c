@@ -89,7 +89,10 @@ static int take(void *context, const struct prolly_change *change, struct cel_er
 	int rc = bring(t, &entry.vector, e);
 	if (rc == 0)
 		rc = bring(t, &entry.metadata, e);
-	return rc < 0 ? rc : prolly_update_put(t->update, &entry, e);
+	if (rc < 0)
+		return rc;
+	return change->kind == PROLLY_CHANGED ? prolly_update_replace(t->update, &entry, change->leaf, e)
+					      : prolly_update_put(t->update, &entry, e);
 }
 
 static int merge(struct three *t, struct prolly_merge_counts *counts, struct cid *root, struct prolly_update_stats *stats,
