@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Every long option that a command's --help lists stands under OPTIONS of its manual page, and the other way round; so
-# do the verbs of cel. What is listed is taken, what is not is refused with status 64.
+# do the verbs of cel, in cel(1) or in a page of their own. What is listed is taken, what is not is refused with status 64.
 # shellcheck source=tests/check/tap.sh
 . "$(dirname "$0")/tap.sh"
 tools=$build/tools
@@ -51,6 +51,14 @@ done
 : >"$work/taken"
 for verb in $(verbs); do
 	case " $commands " in *"cel-$verb"*) continue ;; esac
+	if [ -f "$source/man/cel-$verb.1" ]; then # a verb with a page of its own
+		listed "$tools/cel" "$verb" | LC_ALL=C sort -u >"$work/own"
+		compare "cel $verb" "$source/man/cel-$verb.1" "$work/own"
+		[ -s "$work/own" ] || echo "cel $verb: no options found" >>"$work/found"
+		taken "$tools/cel" "$verb" >>"$work/found"
+		result "cel $verb: --help and its manual page have the same options, and it takes them"
+		continue
+	fi
 	listed "$tools/cel" "$verb" >>"$work/listed"
 	taken "$tools/cel" "$verb" >>"$work/taken"
 	grep -qE "^\.(Cm|It|Nm).*[ ]$verb( |$)" "$source/man/cel.1" || echo "cel.1 does not know the verb $verb" >>"$work/taken"

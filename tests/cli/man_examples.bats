@@ -11,6 +11,8 @@ prepare() {
 examples_of() { python3 "$CLI/examples.py" "$1"; }
 
 @test "cel(1): the examples" { examples_of "$PAGES/cel.1"; }
+@test "cel-bisect(1): the examples" { examples_of "$PAGES/cel-bisect.1"; }
+@test "cel-forget(1): the examples" { examples_of "$PAGES/cel-forget.1"; }
 @test "cel-build(1): the examples" { examples_of "$PAGES/cel-build.1"; }
 @test "cel-diff(1): the examples" { examples_of "$PAGES/cel-diff.1"; }
 @test "cel-merge(1): the examples" { examples_of "$PAGES/cel-merge.1"; }
