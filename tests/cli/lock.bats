@@ -36,6 +36,10 @@ milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 	refuses 75 "another writer" cel-build c two.jsonl
 	refuses 75 "another writer" cel create --dim 2 d
 	refuses 75 "another writer" cel delete c
+	refuses 75 "another writer" cel tag v1 c
+	refuses 75 "another writer" cel reset c c~1
+	refuses 75 "another writer" cel create d --from c
+	refuses 75 "another writer" cel forget c --keep-last 1
 	[ $(($(milliseconds) - start)) -lt 3000 ]
 	[ "$(commit_of c)" = "$before" ]
 }
