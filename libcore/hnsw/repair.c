@@ -5,7 +5,7 @@
  *       a --> (x) --> b, c          a --> b or c, whichever pruning likes
  *
  * and keeps those neighbours that it has, adding of the others what pruning would keep beside them. (Choosing anew among all
- * of them makes rows shorter with every carry, and loses 0.01 of recall in six of them; docs/adr/0006-carried-indexes.md.)
+ * of them makes rows shorter with every carry, and loses 0.01 of recall in six of them; docs/adr/0008-carried-indexes.md.)
  * A row depends on the old graph alone, so rows are made by any number of threads. */
 #include "repair.h"
 

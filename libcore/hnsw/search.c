@@ -306,6 +306,6 @@ bool hnsw_overlay_is_small(const struct hnsw_overlay *o)
 	uint32_t ef = hnsw_ef_for_recall(x, 0.95);
 	uint64_t added = scan_cost(x, o->n_added), all = scan_cost(x, x->layout.n_vectors);
 	/* Rows of an overlay stay in a cache: as many bytes of them as the walk is reckoned at took 17 to 27 % of its time
-	 * (docs/adr/0006-carried-indexes.md). */
+	 * (docs/adr/0008-carried-indexes.md). */
 	return added <= all / 4 && added <= walk_cost(x, ef) && o->n_removed <= x->layout.n_records / 8;
 }
