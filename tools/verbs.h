@@ -19,7 +19,8 @@
 	X("get", verb_get, "print records as JSON Lines")                    \
 	X("export", verb_export, "write all records of a commit to a file")  \
 	X("index", verb_index, "build the index of a commit")                \
-	X("fsck", verb_fsck, "check the store, block by block")
+	X("fsck", verb_fsck, "check the store, block by block")              \
+	X("gc", verb_gc, "remove what no name leads to")
 
 /* verb_show.c: the object that list, log, show and tag print a line of; index may be NULL */
 struct cel_revision;

@@ -645,6 +645,33 @@ struct cel_fsck_result {
 int cel_fsck(struct cel_store *store, const char *const *revs, size_t n_revs, const struct cel_fsck_options *options,
 	     struct cel_fsck_result *out, struct cel_error *e);
 
+#define CEL_GRACE_DAYS 14
+
+struct cel_gc_options {
+	bool is_dry_run;
+	double grace_days; /* what a move of a name within so many days led to, or away from, stays; 0: nothing but what names lead to */
+	cel_progress_fn *on_progress; /* may be NULL */
+	void *context;
+};
+
+struct cel_gc_result {
+	uint64_t commits, graced;      /* that stay; graced: for the grace time alone */
+	uint64_t blocks, block_bytes;  /* removed from data.mdb */
+	uint64_t returned_bytes;       /* of data.mdb to the file system; the rest of what was freed is used again */
+	uint64_t gathered;             /* values moved from data.mdb to a segment */
+	uint64_t segments, segment_bytes; /* files removed */
+	uint64_t rewritten, new_segment_bytes; /* of them with live values, which are in a new one */
+	uint64_t waiting;              /* segments that a reader of an older state may still need: for the next time */
+	uint64_t files, file_bytes;    /* derived ones removed */
+	uint64_t mark_bytes;           /* of memory for what was marked */
+};
+
+/* Removes what no name leads to, beside readers and writers. options may be NULL. A dry run changes nothing and needs no
+ * writer lock; it leaves returned_bytes and new_segment_bytes 0. CEL_ECORRUPT: the store is damaged, nothing live was
+ * removed. */
+int cel_gc(struct cel_store *store, const struct cel_gc_options *options, struct cel_gc_result *out,
+	   struct cel_error *e);
+
 /* ------------------------------------------------------------------------------------------ this library */
 
 /* The kernels in use: "scalar", "avx2", "avx512", "neon". CEL_EUNAVAILABLE if CEL_SIMD names one the CPU lacks. */

@@ -116,14 +116,15 @@ static int find(struct store_read *r, const struct cid *cid, struct slice *out, 
 		return rc;
 	struct cel_error problem;
 	rc = r->n_sets > 0 ? segment_set_find(r->sets[r->n_sets - 1], cid, out, &problem) : 0;
-	if (rc > 0)
-		return rc;
-	int is_other = renew_set(r, e);
-	if (is_other < 0)
-		return is_other;
-	if (is_other > 0)
-		return segment_set_find(r->sets[r->n_sets - 1], cid, out, e);
-	return rc < 0 ? error_set(e, rc, "%s", problem.message) : 0;
+	while (rc <= 0) {
+		int is_other = renew_set(r, e);
+		if (is_other < 0)
+			return is_other;
+		if (is_other == 0)
+			break;
+		rc = segment_set_find(r->sets[r->n_sets - 1], cid, out, &problem);
+	}
+	return rc < 0 ? error_set(e, rc, "%s", problem.message) : rc;
 }
 
 int store_read_has(struct store_read *r, const struct cid *cid, struct cel_error *e)
@@ -198,6 +199,14 @@ int store_read_block(struct store_read *r, const struct cid *cid, struct slice *
 	char text[CEL_CID_TEXT_SIZE];
 	cid_format(cid, text);
 	return error_set(e, CEL_ENOTFOUND, "%s has no block %s", r->store->path, text);
+}
+
+int store_read_logs(struct store_read *r,
+		    int (*each)(void *context, const char *ref, const struct store_log_entry *entry, struct cel_error *e),
+		    void *context, struct cel_error *e)
+{
+	int rc = check_begun(r, e);
+	return rc < 0 ? rc : refs_logs(&r->store->env, r->txn, each, context, e);
 }
 
 int store_read_id(struct store_read *r, uint8_t id[STORE_ID_SIZE], struct cel_error *e)

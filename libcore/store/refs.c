@@ -145,6 +145,28 @@ int refs_log(struct env *env, MDB_txn *txn, const char *ref, uint64_t index, str
 	return 0;
 }
 
+int refs_logs(struct env *env, MDB_txn *txn,
+	      int (*each)(void *context, const char *ref, const struct store_log_entry *entry, struct cel_error *e),
+	      void *context, struct cel_error *e)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int rc = 0, code = mdb_cursor_open(txn, env->log, &cursor);
+	if (code != 0)
+		return env_error(env, code, 0, "reading the ref logs", e);
+	while (rc == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+		struct store_log_entry entry;
+		const char *ref = key.mv_data; /* with its NUL */
+		if (key.mv_size < 10 || strnlen(ref, key.mv_size) != key.mv_size - 9 ||
+		    decode_log(value.mv_data, value.mv_size, &entry) < 0)
+			rc = error_set(e, CEL_ECORRUPT, "%s: the log of a ref is damaged", env->path);
+		else
+			rc = each(context, ref, &entry, e);
+	}
+	mdb_cursor_close(cursor);
+	return rc != 0 || code == MDB_NOTFOUND ? rc : env_error(env, code, 0, "reading the ref logs", e);
+}
+
 /* Bytes of the message that are kept: all, or up to the last whole character that fits. */
 static size_t message_length(const char *message)
 {

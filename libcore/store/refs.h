@@ -12,6 +12,9 @@ int refs_next(struct env *env, MDB_txn *txn, const char *prefix, char position[S
 	      struct cel_error *e);
 int refs_log(struct env *env, MDB_txn *txn, const char *ref, uint64_t index, struct store_log_entry *out,
 	     struct cel_error *e);
+int refs_logs(struct env *env, MDB_txn *txn,
+	      int (*each)(void *context, const char *ref, const struct store_log_entry *entry, struct cel_error *e),
+	      void *context, struct cel_error *e);
 /* CEL_EBUSY if the ref is not what the update expects. */
 int refs_compare(struct env *env, MDB_txn *txn, const struct store_ref_update *update, struct cel_error *e);
 /* Writes the new value and the log entry; an LMDB code. */

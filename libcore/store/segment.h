@@ -62,6 +62,8 @@ int segment_find(const struct segment *s, const struct cid *cid, struct slice *o
 bool segment_has(const struct segment *s, const uint8_t digest[SHA256_SIZE]);
 /* The i-th block in the order of digests. */
 int segment_at(const struct segment *s, uint64_t i, struct cid *cid, struct slice *out, struct cel_error *e);
+/* Its digest, from the index alone. */
+const uint8_t *segment_digest(const struct segment *s, uint64_t i);
 /* Compares the index with the file's name, once. CEL_ECORRUPT. */
 int segment_verify_index(struct segment *s, struct cel_error *e);
 

@@ -142,6 +142,11 @@ static const uint8_t *entry_at(const struct segment *s, uint64_t i)
 	return s->entries + i * SEGMENT_ENTRY_SIZE;
 }
 
+const uint8_t *segment_digest(const struct segment *s, uint64_t i)
+{
+	return entry_at(s, i);
+}
+
 static bool is_less(const struct segment *s, uint64_t i, const uint8_t *digest)
 {
 	return memcmp(entry_at(s, i), digest, SHA256_SIZE) < 0;

@@ -15,6 +15,8 @@
 #include "buf.h"
 #include "error.h"
 
+#define SCANS_MAX 100
+
 int segments_init(struct segments *s, const char *path, struct cel_error *e)
 {
 	*s = (struct segments){.path = mem_strdup(path)};
@@ -88,7 +90,8 @@ static struct segment *find_open(const struct segment_set *set, const char *name
 	return NULL;
 }
 
-static int add_segment(struct segments *s, struct segment_set *set, const char *name, struct cel_error *e)
+/* *is_gone: the file was removed since the directory was read, and what it had may stand in one that was not listed yet. */
+static int add_segment(struct segments *s, struct segment_set *set, const char *name, bool *is_gone, struct cel_error *e)
 {
 	struct segment *open = find_open(s->current, name, strlen(s->path));
 	if (open != NULL) {
@@ -103,13 +106,16 @@ static int add_segment(struct segments *s, struct segment_set *set, const char *
 		set->n++;
 	else if (rc == CEL_ENOMEM)
 		return error_set(e, rc, "%s", problem.message);
-	else if (rc != CEL_ENOINPUT && set->damage.code == 0) /* not one that gc has just removed */
+	else if (rc == CEL_ENOINPUT)
+		*is_gone = true;
+	else if (set->damage.code == 0)
 		set->damage = problem;
 	return 0;
 }
 
-static int scan(struct segments *s, struct segment_set **out, struct cel_error *e)
+static int scan(struct segments *s, struct segment_set **out, bool *is_gone, struct cel_error *e)
 {
+	*is_gone = false;
 	BUF_CLEANUP struct buf names = {0};
 	int rc = list_names(s->path, &names, e);
 	if (rc < 0)
@@ -120,7 +126,7 @@ static int scan(struct segments *s, struct segment_set **out, struct cel_error *
 		return error_nomem(e, sizeof *set + n * sizeof set->items[0]);
 	set->n_owners = 1;
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = add_segment(s, set, (const char *)names.data + i * SEGMENT_NAME_SIZE, e);
+		rc = add_segment(s, set, (const char *)names.data + i * SEGMENT_NAME_SIZE, is_gone, e);
 	if (rc < 0) {
 		segment_set_release(set);
 		return rc;
@@ -137,6 +143,16 @@ static bool is_current(const struct segments *s, const struct stat *st)
 	return age > 1;
 }
 
+static bool is_same(const struct segment_set *a, const struct segment_set *b)
+{
+	if (a == NULL || a->n != b->n || a->damage.code != b->damage.code)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->items[i] != b->items[i])
+			return false;
+	return true;
+}
+
 static int refresh(struct segments *s, struct cel_error *e)
 {
 	struct stat st = {0};
@@ -147,11 +163,20 @@ static int refresh(struct segments *s, struct cel_error *e)
 		return error_set_errno(e, CEL_EIO, errno, "%s", s->path);
 	if (is_current(s, &st))
 		return 0;
-	int rc = scan(s, &set, e);
+	bool is_gone;
+	int rc = scan(s, &set, &is_gone, e);
+	for (int i = 0; rc == 0 && is_gone && i < SCANS_MAX; i++) {
+		segment_set_release(set);
+		rc = scan(s, &set, &is_gone, e);
+	}
 	if (rc < 0)
 		return rc;
-	segment_set_release(s->current);
-	s->current = set;
+	if (is_same(s->current, set)) { /* whoever asked again for a block knows that nothing is new */
+		segment_set_release(set);
+	} else {
+		segment_set_release(s->current);
+		s->current = set;
+	}
 	s->changed = st.st_mtim;
 	s->scanned = now;
 	return 0;

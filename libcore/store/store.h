@@ -74,6 +74,10 @@ struct store_log_entry {
 };
 int store_read_ref_log(struct store_read *r, const char *ref, uint64_t index, struct store_log_entry *out,
 		       struct cel_error *e);
+/* Every entry of every log, also of refs that are gone. What `each` returns, unless 0, ends it and is returned. */
+int store_read_logs(struct store_read *r,
+		    int (*each)(void *context, const char *ref, const struct store_log_entry *entry, struct cel_error *e),
+		    void *context, struct cel_error *e);
 
 /* The store's random id, by which others remember what they have merged from it. CEL_ENOTFOUND: made before stores had one,
  * and not written to since. */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cel gc: room for new things. */
+#include <inttypes.h>
+
+#include "cli.h"
+#include "progress.h"
+#include "verbs.h"
+
+enum { OPT_DRY_RUN = CLI_OWN, OPT_GRACE };
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	CLI_OPTION_LOCK_WAIT,
+	{OPT_DRY_RUN, "dry-run", NULL, "only say what would be removed"},
+	{OPT_GRACE, "grace", "DAYS", "keep what names stood for in the last DAYS (default 14)"},
+	CLI_OPTION_JSON,
+	CLI_OPTION_QUIET,
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel gc",
+	.usage = "[OPTION]...",
+	.summary = "Remove blocks and derived files that no collection, tag or merged tip leads to. Prints a line for each kind\n"
+		   "of thing: what, how many, bytes.",
+	.options = OPTIONS,
+	.examples = "  cel gc --dry-run\n  cel gc --grace 0\n",
+};
+
+static void print_tsv(const struct cel_gc_result *r)
+{
+	printf("blocks\t%" PRIu64 "\t%" PRIu64 "\n", r->blocks, r->block_bytes);
+	printf("segments\t%" PRIu64 "\t%" PRIu64 "\n", r->segments, r->segment_bytes);
+	printf("files\t%" PRIu64 "\t%" PRIu64 "\n", r->files, r->file_bytes);
+}
+
+static void print_json(const struct cel_gc_result *r)
+{
+	printf("{\"commits\":%" PRIu64 ",\"graced\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"block_bytes\":%" PRIu64
+	       ",\"returned_bytes\":%" PRIu64 ",\"gathered\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"segment_bytes\":%" PRIu64
+	       ",\"rewritten\":%" PRIu64 ",\"new_segment_bytes\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"files\":%" PRIu64
+	       ",\"file_bytes\":%" PRIu64 ",\"mark_bytes\":%" PRIu64 "}\n",
+	       r->commits, r->graced, r->blocks, r->block_bytes, r->returned_bytes, r->gathered, r->segments, r->segment_bytes,
+	       r->rewritten, r->new_segment_bytes, r->waiting, r->files, r->file_bytes, r->mark_bytes);
+}
+
+static void say_more(const struct cli *cli, const struct cel_gc_result *r, const struct cel_gc_options *options)
+{
+	const char *would = options->is_dry_run ? "would be " : "";
+	if (r->rewritten > 0 || r->gathered > 0)
+		cli_say(cli, "the live values of %" PRIu64 " segments and %" PRIu64 " from data.mdb %s%s", r->rewritten, r->gathered,
+			would, options->is_dry_run ? "put in a new segment" : "are in a new segment now");
+	if (r->graced > 0)
+		cli_say(cli, "%" PRIu64 " commits are kept only because of the last %g days; '--grace 0' lets them go", r->graced,
+			options->grace_days);
+	if (r->waiting > 0)
+		cli_say(cli, "%" PRIu64 " segments are left, since somebody reads an older state: run it again later", r->waiting);
+}
+
+int verb_gc(int argc, char **argv)
+{
+	struct cli cli;
+	struct cel_error e;
+	struct cel_store *store;
+	struct cel_gc_result result;
+	struct progress progress;
+	struct cel_gc_options options = {.grace_days = CEL_GRACE_DAYS, .on_progress = progress_tell, .context = &progress};
+	cli_init(&cli, &COMMAND, argc, argv);
+	for (int id; (id = cli_next(&cli)) != 0;) {
+		if (id == OPT_DRY_RUN)
+			options.is_dry_run = true;
+		else if (id == OPT_GRACE)
+			options.grace_days = cli_real(&cli, 0, 36500);
+	}
+	progress_init(&progress, &cli);
+	if (cli.n_operands != 0)
+		return cli_usage(&cli, "takes no operand");
+	int status = cli_open_store(&cli, options.is_dry_run, &store);
+	if (status != 0)
+		return status;
+	int rc = cel_gc(store, &options, &result, &e);
+	progress_clear(&progress);
+	if (rc < 0) {
+		status = cli_fail(&cli, &e);
+	} else {
+		cli.is_json ? print_json(&result) : print_tsv(&result);
+		fflush(stdout);
+		say_more(&cli, &result, &options);
+	}
+	cel_store_free(store);
+	return cli_finish(&cli, status);
+}
