@@ -30,6 +30,7 @@
 #include "lock.h"
 
 #define LOCK_FILE_SIZE 65536 /* room for about a thousand readers */
+#define READ_ONLY_SHORTAGE (1 << 20)
 #define N_DATABASES 8
 #define READERS_MAX 1000
 
@@ -150,12 +151,21 @@ static int complete_data_file(struct env *env, struct cel_error *e)
 	off_t size = (off_t)(info.me_last_pgno + 1) * (off_t)stats.ms_psize;
 	if (mdb_env_get_fd(env->mdb, &fd) != 0 || fstat(fd, &st) != 0 || st.st_size >= size)
 		return 0;
-	if (!env->is_read_only) {
-		if (fallocate(fd, 0, size - 1, 1) == 0)
-			return 0;
-		if (errno == ENOSPC || errno == EDQUOT)
-			return error_set_errno(e, CEL_EIO, errno, "%s/data.mdb", env->path);
-	}
+	/* LMDB's descriptor of a read-only store cannot, but one of ours may; there it is done for what a transaction gives
+	 * back, not for half a file. */
+	if (env->is_read_only && size - st.st_size > READ_ONLY_SHORTAGE)
+		return error_set(e, CEL_ECORRUPT, "%s/data.mdb is damaged: %lld bytes, %lld expected", env->path,
+				 (long long)st.st_size, (long long)size);
+	char name[4096];
+	snprintf(name, sizeof name, "%s/data.mdb", env->path);
+	int own = env->is_read_only ? io_open(name, O_RDWR | O_CLOEXEC, 0) : fd;
+	int rc = own < 0 || fallocate(own, 0, size - 1, 1) != 0 ? errno : 0;
+	if (own >= 0 && own != fd)
+		close(own);
+	if (rc == 0)
+		return 0;
+	if (rc == ENOSPC || rc == EDQUOT)
+		return error_set_errno(e, CEL_EIO, rc, "%s/data.mdb", env->path);
 	return error_set(e, CEL_ECORRUPT, "%s/data.mdb is damaged: %lld bytes, %lld expected", env->path,
 			 (long long)st.st_size, (long long)size);
 }

@@ -14,7 +14,7 @@
 #include "gc_impl.h"
 
 #define READERS_WAIT_MS 3000
-#define RUN_PAGES 4u /* shorter runs are left: holes cost the file system too */
+#define RUN_PAGES 1u
 
 static int read_reader(const char *line, void *context)
 {

@@ -76,13 +76,18 @@ int reflog_parse_time(const char *text, time_t now, int64_t *out, struct cel_err
 	return 0;
 }
 
-static int take_entry(const struct store_log_entry *entry, const char *name, const char *when, struct cid *out,
-		      struct cel_error *e)
+static int take_entry(struct store_read *read, const struct store_log_entry *entry, const char *name, const char *when,
+		      struct cid *out, struct cel_error *e)
 {
 	if (!entry->has_new)
 		return error_set(e, CEL_ENOINPUT, "'%s' was deleted at the time of '%s@{%s}'", name, name, when);
 	*out = entry->new;
-	return 0;
+	int rc = store_read_has(read, out, e);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	char text[CEL_CID_TEXT_SIZE];
+	cid_format(out, text);
+	return error_set(e, CEL_ENOINPUT, "'%s@{%s}' was commit %s, which gc has removed since", name, when, text);
 }
 
 static int lookup_move(struct store_read *read, const char *name, const char *ref, uint64_t n, const char *when,
@@ -91,7 +96,7 @@ static int lookup_move(struct store_read *read, const char *name, const char *re
 	struct store_log_entry entry;
 	int rc = store_read_ref_log(read, ref, n, &entry, e);
 	if (rc != CEL_ENOTFOUND)
-		return rc < 0 ? rc : take_entry(&entry, name, when, out, e);
+		return rc < 0 ? rc : take_entry(read, &entry, name, when, out, e);
 	uint64_t length = 0;
 	while (length < n && (rc = store_read_ref_log(read, ref, length, &entry, e)) == 0)
 		length++;
@@ -112,7 +117,7 @@ static int lookup_time(struct store_read *read, const char *name, const char *re
 	uint64_t i = 0;
 	for (; (rc = store_read_ref_log(read, ref, i, &entry, e)) == 0; i++) {
 		if (entry.time <= time)
-			return take_entry(&entry, name, when, out, e);
+			return take_entry(read, &entry, name, when, out, e);
 		oldest = entry.time;
 	}
 	if (rc != CEL_ENOTFOUND)
