@@ -100,6 +100,13 @@ int read_numbers(walk &w, ondemand::value value)
 	error_code error = value.get_array().get(array);
 	if (error)
 		return fail(w, error);
+	std::string_view text;
+	if (!array.raw_json().get(text) && decimal_read_array(text.data(), text.size(), w.numbers, w.capacity, &w.result->count))
+		return emit(w, JSON_NUMBERS);
+	/* It is wrong, and a look at each element tells what. */
+	bool has_elements;
+	if ((error = array.reset().get(has_elements)))
+		return fail(w, error);
 	size_t count = 0;
 	for (auto element : array) {
 		w.result->count = count;
