@@ -102,15 +102,21 @@ static uint64_t page_bytes(struct slice block)
 	return (block.size + 16 + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE + 64;
 }
 
-/* Takes blocks off the merge until the portion is full. */
-static int fill_portion(struct portion *p, struct merge *m, struct cel_error *e)
+/* Takes blocks off the merge until the portion is full. The tree's root waits for the last one: where it is, all that is
+ * below it is too, also when this batch is killed half-way. */
+static int fill_portion(struct portion *p, struct merge *m, const struct cid *root, struct source *waiting,
+			struct cel_error *e)
 {
 	p->n = 0;
 	p->bytes = 0;
 	while (m->n > 0 && p->n < TXN_BLOCKS && p->bytes < TXN_BYTES) {
 		struct source *least = &m->sources[0];
-		p->blocks[p->n++] = *least;
-		p->bytes += page_bytes(least->block);
+		if (root != NULL && cid_equal(&least->cid, root)) {
+			*waiting = *least;
+		} else {
+			p->blocks[p->n++] = *least;
+			p->bytes += page_bytes(least->block);
+		}
 		int rc = advance(least, e);
 		if (rc < 0)
 			return rc;
@@ -118,6 +124,8 @@ static int fill_portion(struct portion *p, struct merge *m, struct cel_error *e)
 			*least = m->sources[--m->n];
 		sift_down(m, 0);
 	}
+	if (m->n == 0 && waiting->block.data != NULL)
+		p->blocks[p->n++] = *waiting;
 	return 0;
 }
 
@@ -139,6 +147,7 @@ static int put_portion(struct store_batch *b, MDB_txn *txn, const struct portion
 
 struct commit_job {
 	struct store_batch *batch;
+	const struct cid *root; /* may be NULL */
 	const struct store_ref_update *updates;
 	size_t n_updates;
 	int64_t time;
@@ -220,13 +229,14 @@ static int write_blocks(struct commit_job *job, struct cel_error *e)
 {
 	struct merge merge = {0};
 	struct portion portion = {0};
+	struct source waiting = {0};
 	int rc = merge_begin(&merge, job->batch, e);
-	portion.blocks = mem_alloc(TXN_BLOCKS * sizeof *portion.blocks);
+	portion.blocks = mem_alloc((TXN_BLOCKS + 1) * sizeof *portion.blocks);
 	if (rc == 0 && portion.blocks == NULL)
 		rc = error_nomem(e, TXN_BLOCKS * sizeof *portion.blocks);
 	bool is_last = false;
 	while (rc == 0 && !is_last) {
-		rc = fill_portion(&portion, &merge, e);
+		rc = fill_portion(&portion, &merge, job->root, &waiting, e);
 		is_last = merge.n == 0;
 		if (rc == 0)
 			rc = write_portion(job, &portion, is_last, e);
@@ -261,7 +271,7 @@ static int seal_segment(struct store_batch *b, const struct cid *root, bool *is_
 int store_batch_commit(struct store_batch *b, const struct cid *root, const struct store_ref_update *updates,
 		       size_t n_updates, int64_t time, struct cel_error *e)
 {
-	struct commit_job job = {.batch = b, .updates = updates, .n_updates = n_updates, .time = time};
+	struct commit_job job = {.batch = b, .root = root, .updates = updates, .n_updates = n_updates, .time = time};
 	if (b->is_over)
 		return error_set(e, CEL_EINTERNAL, "%s: the batch is over", b->store->path);
 	batch_end_reading(b);
