@@ -209,8 +209,8 @@ static void small_values_are_gathered(void **state)
 	struct store *s = open_store();
 	n_known = 0;
 	memset(known, 0, sizeof known);
+	struct store_batch *b = NULL;
 	for (size_t i = 0; i < 800; i++) {
-		struct store_batch *b;
 		struct cid cid;
 		if (i % 40 == 0)
 			assert_ok(store_batch_begin(s, 0, &b, &e));
