@@ -377,7 +377,7 @@ static void test_tmpfs(void **state)
 	vectorset_free(&s);
 }
 
-/* Tiny indexes for fuzzing: duplicates, bytes, nothing at all. */
+/* Tiny indexes for fuzzing: duplicates, bytes, nothing at all; and each carried along to the first half of its records. */
 static void write_corpus(void **state)
 {
 	(void)state;
@@ -389,13 +389,19 @@ static void write_corpus(void **state)
 	const struct hnsw_params params = {.M = 4, .ef_construction = 8};
 	for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
 		uint64_t random = i;
-		char path[512];
+		char path[530];
 		struct vectorset s = vectorset_new(KINDS[i].type, KINDS[i].metric, 3, KINDS[i].n, 5, 0.5, &random);
 		for (size_t copy = 0; copy + 10 < s.n; copy += 4)
 			memcpy(s.vectors + (copy + 1) * s.vector_size, s.vectors + copy * s.vector_size, s.vector_size);
-		snprintf(path, sizeof path, "%s/%s-%s-%zu", getenv("CEL_CORPUS_WRITE"), cel_type_name(KINDS[i].type),
+		snprintf(path, 512, "%s/%s-%s-%zu", getenv("CEL_CORPUS_WRITE"), cel_type_name(KINDS[i].type),
 			 cel_metric_name(KINDS[i].metric), KINDS[i].n);
-		hnsw_close(vectorset_index(&s, &params, 1, path));
+		struct hnsw_index *index = vectorset_index(&s, &params, 1, path);
+		struct cid tree = cid_of(CID_DAG_CBOR, slice_text("another tree"));
+		struct vectorset first = vectorset_first(&s, s.n / 2);
+		struct hnsw_input input = vectorset_input(&first);
+		strcat(path, "-carried");
+		assert_int_equal(hnsw_carry(index, &tree, &input, 7, 1, path, NULL, NULL, NULL), 0);
+		hnsw_close(index);
 		vectorset_free(&s);
 	}
 }
