@@ -35,7 +35,7 @@ static const struct cli_option OPTIONS[] = {
 	{SOURCE_IDS, "query-ids", "FILE", "ids of the queries, one a line"},
 	SOURCE_FORMAT_OPTIONS,
 	{'j', "jobs", "N", "threads (default: all processors)"},
-	{'v', "verbose", NULL, "say how many nodes were read"},
+	{'v', "verbose", NULL, "say more: nodes read (--stat), changes written (--patch)"},
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
