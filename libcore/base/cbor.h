@@ -33,6 +33,7 @@ int cbor_get_bytes(struct cbor_reader *r, struct slice *out, struct cel_error *e
 int cbor_get_text(struct cbor_reader *r, struct slice *out, struct cel_error *e); /* valid UTF-8 */
 int cbor_get_array(struct cbor_reader *r, uint64_t *count, struct cel_error *e);  /* count <= bytes left */
 int cbor_get_link(struct cbor_reader *r, struct cid *out, struct cel_error *e);
+bool cbor_skip_link(struct cbor_reader *r, uint8_t codec); /* to a block of that codec: consumes it if so */
 bool cbor_is_null(struct cbor_reader *r);  /* consumes it if so */
 bool cbor_is_bytes(const struct cbor_reader *r); /* looks only */
 int cbor_finish(struct cbor_reader *r, struct cel_error *e); /* nothing may be left */

@@ -54,13 +54,6 @@ static int load_schema(struct cel_store *store, const char *collection, struct c
 	return rc;
 }
 
-static int find_tmp(void *context, const char **path, struct cel_error *e)
-{
-	(void)e;
-	*path = store_tmp_path(context);
-	return 0;
-}
-
 int cel_build_new(struct cel_store *store, const char *collection, const struct cel_build_options *options,
 		  struct cel_build **out, struct cel_error *e)
 {
@@ -91,7 +84,7 @@ int cel_build_new(struct cel_store *store, const char *collection, const struct 
 		rc = edits_new(build->options.memory, NULL, schema_vector_size(&build->schema), build->duplicates, &build->edits,
 			       e);
 		if (rc == 0) /* making the directory would be a tenth of a commit of one record */
-			edits_ask_directory(build->edits, find_tmp, store->store);
+			edits_ask_directory(build->edits, store_find_tmp, store->store);
 	}
 	if (rc < 0) {
 		cel_build_free(build);

@@ -22,19 +22,21 @@
 enum { SIDES = 3, PARTS = 1 + 2 * SIDES, HEAD = 3 + 4 * PARTS, BUFFER = 1 << 18, PART_MAX = 1 << 21 };
 
 struct conflicts {
-	const char *directory;
+	extsort_directory_fn *find;
+	void *context;
 	struct buf item;
 	struct run_file file; /* fd -1: not made yet, all is in its buffer */
 	uint8_t buffer[BUFFER];
 };
 
-int conflicts_new(const char *tmp_directory, struct conflicts **out, struct cel_error *e)
+int conflicts_new(extsort_directory_fn *find, void *context, struct conflicts **out, struct cel_error *e)
 {
 	struct conflicts *c = mem_calloc(1, sizeof *c);
 	if (c == NULL)
 		return error_nomem(e, sizeof *c);
-	c->directory = tmp_directory;
-	c->file = (struct run_file){.fd = -1, .buffer = c->buffer, .capacity = BUFFER, .directory = tmp_directory};
+	c->find = find;
+	c->context = context;
+	c->file = (struct run_file){.fd = -1, .buffer = c->buffer, .capacity = BUFFER};
 	*out = c;
 	return 0;
 }
@@ -59,7 +61,10 @@ static int put_item(struct conflicts *c, struct cel_error *e)
 {
 	if (c->file.fd < 0 && c->file.used + c->item.size > BUFFER) {
 		size_t used = c->file.used;
-		int rc = run_file_open(&c->file, c->directory, c->buffer, BUFFER, e);
+		const char *directory;
+		int rc = c->find(c->context, &directory, e);
+		if (rc == 0)
+			rc = run_file_open(&c->file, directory, c->buffer, BUFFER, e);
 		c->file.used = used;
 		c->file.size = used;
 		if (rc < 0)

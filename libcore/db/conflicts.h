@@ -5,10 +5,12 @@
 #define DB_CONFLICTS_H
 
 #include "cel.h"
+#include "extsort.h"
 
 struct conflicts;
 
-int conflicts_new(const char *tmp_directory, struct conflicts **out, struct cel_error *e);
+/* find: the directory for the file, asked for when there is to be one. */
+int conflicts_new(extsort_directory_fn *find, void *context, struct conflicts **out, struct cel_error *e);
 void conflicts_free(struct conflicts *c);
 /* Copies the conflict. */
 int conflicts_add(struct conflicts *c, const struct cel_conflict *conflict, struct cel_error *e);

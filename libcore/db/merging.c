@@ -43,7 +43,7 @@ int merging_init(struct merging *m, struct cel_store *store, const char *collect
 		m->options = *options;
 	if (store->is_read_only && !m->options.is_dry_run)
 		return error_set(e, CEL_EPERMISSION, "the store is open for reading only");
-	return conflicts_new(store_tmp_path(store->store), &m->conflicts, e);
+	return conflicts_new(store_find_tmp, store->store, &m->conflicts, e);
 }
 
 int merging_begin(struct merging *m, struct cel_store *theirs, bool is_writing, struct cel_error *e)

@@ -68,7 +68,13 @@ static int get_entry(struct cbor_reader *r, uint32_t level, struct slice *suffix
 	struct prolly_value vector, metadata;
 	struct cid child;
 	*count = 1;
-	return level == 0 ? get_leaf_rest(r, &vector, &metadata, e) : get_inner_rest(r, &child, count, e);
+	if (level > 0)
+		return get_inner_rest(r, &child, count, e);
+	const uint8_t *start = r->p;
+	if (cbor_skip_link(r, CID_RAW) && cbor_is_null(r)) /* as most entries of large collections are */
+		return 0;
+	r->p = start;
+	return get_leaf_rest(r, &vector, &metadata, e);
 }
 
 static int get_entries(struct cbor_reader *r, struct node *node, struct cel_error *e)
@@ -246,18 +252,21 @@ void node_inner_entry(const struct node *node, uint32_t i, struct cid *child, ui
 	get_inner_rest(&r, child, count, NULL);
 }
 
+/* Ends where the next entry begins: with the head of an array of 3 and that of its suffix. */
 struct slice node_rest(const struct node *node, uint32_t i, uint64_t *count)
 {
-	struct cbor_reader r = rest_reader(node, i);
-	const uint8_t *start = r.p;
-	struct prolly_value vector, metadata;
-	struct cid child;
+	uint32_t start = node->entries[i].rest;
+	size_t end = node->block.size;
+	if (i + 1 < node->n) {
+		const struct node_span *next = &node->entries[i + 1];
+		end = next->suffix - (next->suffix_size < 24 ? 2u : next->suffix_size < 256 ? 3u : 4u);
+	}
 	*count = 1;
-	if (node->level == 0)
-		get_leaf_rest(&r, &vector, &metadata, NULL);
-	else
-		get_inner_rest(&r, &child, count, NULL);
-	return slice_make(start, (size_t)(r.p - start));
+	if (node->level > 0) {
+		struct cid child;
+		node_inner_entry(node, i, &child, count);
+	}
+	return slice_make(node->block.data + start, end - start);
 }
 
 static int put_value(struct buf *b, const struct prolly_value *value, struct cel_error *e)

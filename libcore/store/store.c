@@ -271,3 +271,10 @@ const char *store_tmp_path(struct store *s)
 	const char *path;
 	return store_make_tmp(s, &path, NULL) == 0 ? path : s->tmp_parent;
 }
+
+int store_find_tmp(void *store, const char **path, struct cel_error *e)
+{
+	(void)e;
+	*path = store_tmp_path(store);
+	return 0;
+}

@@ -28,6 +28,35 @@ static void assert_hex(struct buf *b, const char *hex)
 	buf_clear(b);
 }
 
+static void test_skipped_links(void **state)
+{
+	(void)state;
+	struct buf b = {0};
+	struct cbor_reader r;
+	struct cid cid = cid_of(CID_RAW, slice_text("x")), out;
+	assert_int_equal(cbor_put_link(&b, &cid, NULL), 0);
+	assert_int_equal(cbor_put_null(&b, NULL), 0);
+	for (size_t i = 0; i < b.size - 1; i++) { /* what is no link, or ends too soon, stays where it is */
+		assert_int_equal(cbor_reader_init(&r, slice_make(b.data, i), NULL), 0);
+		assert_false(cbor_skip_link(&r, CID_RAW));
+		for (int bit = 0; bit < 8 && i < 9; bit++) {
+			b.data[i] ^= (uint8_t)(1u << bit);
+			assert_int_equal(cbor_reader_init(&r, buf_slice(&b), NULL), 0);
+			assert_false(cbor_skip_link(&r, CID_RAW));
+			assert_ptr_equal(r.p, b.data);
+			b.data[i] ^= (uint8_t)(1u << bit);
+		}
+	}
+	assert_int_equal(cbor_reader_init(&r, buf_slice(&b), NULL), 0);
+	assert_false(cbor_skip_link(&r, CID_DAG_CBOR));
+	assert_true(cbor_skip_link(&r, CID_RAW));
+	assert_true(cbor_is_null(&r));
+	assert_int_equal(cbor_reader_init(&r, buf_slice(&b), NULL), 0);
+	assert_int_equal(cbor_get_link(&r, &out, NULL), 0);
+	assert_true(cid_equal(&out, &cid));
+	buf_release(&b);
+}
+
 static void test_integers(void **state)
 {
 	(void)state;
@@ -255,7 +284,8 @@ static void test_flips_and_cuts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_integers),  cmocka_unit_test(test_others),    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_skipped_links),  cmocka_unit_test(test_others),    cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_bounds),    cmocka_unit_test(test_no_memory), cmocka_unit_test(test_flips_and_cuts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

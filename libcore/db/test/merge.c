@@ -356,6 +356,20 @@ static void fill(struct conflicts *c, unsigned n)
 	}
 }
 
+static int find_directory(void *context, const char **path, struct cel_error *error)
+{
+	(void)context, (void)error;
+	*path = directory;
+	return 0;
+}
+
+static int find_nothing(void *context, const char **path, struct cel_error *error)
+{
+	(void)context, (void)path, (void)error;
+	fail_msg("asked for a directory");
+	return -1;
+}
+
 static void conflicts_are_told_as_they_were(void **state)
 {
 	(void)state;
@@ -363,7 +377,7 @@ static void conflicts_are_told_as_they_were(void **state)
 	for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
 		struct conflicts *c;
 		struct expected x = {0};
-		assert_ok(conflicts_new(directory, &c, &e));
+		assert_ok(conflicts_new(find_directory, NULL, &c, &e));
 		fill(c, COUNTS[i]);
 		assert_int_equal(conflicts_tell(c, &schema, check, &x, &e), 0);
 		assert_int_equal(x.n, COUNTS[i]);
@@ -371,13 +385,13 @@ static void conflicts_are_told_as_they_were(void **state)
 		if (COUNTS[i] < 100)
 			continue;
 		x = (struct expected){.stop = 50};
-		assert_ok(conflicts_new(directory, &c, &e));
+		assert_ok(conflicts_new(find_directory, NULL, &c, &e));
 		fill(c, COUNTS[i]);
 		assert_int_equal(conflicts_tell(c, &schema, check, &x, &e), 17);
 		conflicts_free(c);
 	}
 	struct conflicts *c;
-	assert_ok(conflicts_new("/nonexistent", &c, &e));
+	assert_ok(conflicts_new(find_nothing, NULL, &c, &e));
 	fill(c, 100); /* no file is needed for these */
 	conflicts_free(c);
 }

@@ -55,7 +55,7 @@ static void write_row(const struct table_row *row, bool is_planted, struct buf *
 		assert_int_equal(buf_append_text(out, i > 0 ? "," : "", NULL), 0);
 		assert_int_equal(buf_append_text(out, is_quoted ? "\"" : "", NULL), 0);
 		for (; *text != '\0'; text++)
-			assert_int_equal(buf_append(out, "\"\"" + (!is_quoted || *text != '"'), is_quoted && *text == '"', NULL) +
+			assert_int_equal(buf_append(out, "\"", is_quoted && *text == '"', NULL) +
 						 buf_append_byte(out, (uint8_t)*text, NULL),
 					 0);
 		assert_int_equal(buf_append_text(out, is_quoted ? "\"" : "", NULL), 0);
