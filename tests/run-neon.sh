@@ -167,6 +167,14 @@ generate_rows() {
 	}'
 }
 
+# An index that was carried along by each set of kernels: test-hnsw-carry prints its digest.
+check_carried() {
+	scalar=$(CEL_SIMD=scalar $qemu "$build/tree/test-hnsw-carry" digest)
+	neon=$(CEL_SIMD=neon $qemu "$build/tree/test-hnsw-carry" digest)
+	[ ${#scalar} -eq 64 ] && [ "$scalar" = "$neon" ]
+	result $? "carried index: the same digest, scalar and neon"
+}
+
 # make_store RUNNER TOOLS STORE TYPE METRIC DIM ARGUMENT...: a store with one collection, and answers of both kinds.
 make_store() {
 	runner=$1 tools=$2 store=$3 type=$4 metric=$5 dim=$6
@@ -259,7 +267,7 @@ fi
 for test in $tests; do
 	# A test that starts itself anew for each set of kernels cannot do that under qemu, so that is done here.
 	case $test in
-	test-hnsw-file*)
+	test-hnsw-file* | test-hnsw-carry*)
 		run_test "$test" scalar
 		run_test "$test" neon
 		;;
@@ -267,5 +275,6 @@ for test in $tests; do
 	esac
 done
 check_features
+check_carried
 check_index
 finish

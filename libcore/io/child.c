@@ -140,11 +140,16 @@ static int code_of(int status)
 	return CEL_EINTERNAL;
 }
 
-/* The first line, what is no plain text in it replaced. */
+/* The first line that has a letter, what is no plain text in it replaced. */
 static void read_message(const struct child *c, char *out, size_t size)
 {
+	static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 	ssize_t n = pread(c->messages, out, size - 1, 0);
 	out[n > 0 ? n : 0] = '\0';
+	char *line = out;
+	while (strcspn(line, LETTERS) > strcspn(line, "\n"))
+		line += strcspn(line, "\n") + 1;
+	memmove(out, line, strlen(line) + 1);
 	out[strcspn(out, "\n")] = '\0';
 	for (char *p = out; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)

@@ -174,8 +174,8 @@ END
 	exits 64 cel-merge --patch patch --store b words words
 	exits 64 cel-merge --patch patch --store b
 	cel create -q --store b --dim 100 own
-	cel-build -q --no-index --store b own base.jsonl
-	cel-build -q --no-index --store b own changed.jsonl
+	cel-build -q --no-index --store b --time 1000000000 own base.jsonl # commits that no other collection has
+	cel-build -q --no-index --store b --time 1000000001 own changed.jsonl
 	cel forget -q --store b own --keep-last 1
 	refuses 69 "begins from the tree $(tree_in a words~3)" cel-merge --patch patch --store b own
 }
