@@ -72,3 +72,16 @@ void print_time(FILE *out, uint64_t unix_seconds)
 		fprintf(out, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
 			tm.tm_min, tm.tm_sec);
 }
+
+void print_json_record(const struct cel_record *r)
+{
+	printf("{\"id\":");
+	print_json_string(stdout, r->id, r->id_size);
+	printf(",\"vector\":");
+	print_json_vector(stdout, r->schema.type, r->vector, r->schema.dim);
+	if (r->metadata != NULL) {
+		printf(",\"metadata\":");
+		fwrite(r->metadata, 1, r->metadata_size, stdout);
+	}
+	printf("}\n");
+}

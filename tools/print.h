@@ -17,4 +17,6 @@ void print_json_vector(FILE *out, enum cel_type type, const uint8_t *vector, uin
 /* "2026-11-22T07:00:00Z" */
 void print_time(FILE *out, uint64_t unix_seconds);
 
+void print_json_record(const struct cel_record *r); /* on stdout: a line in the form that cel-build reads */
+
 #endif

@@ -61,19 +61,6 @@ static void parse_options(struct export_tool *tool)
 	}
 }
 
-static void print_jsonl(const struct cel_record *r)
-{
-	printf("{\"id\":");
-	print_json_string(stdout, r->id, r->id_size);
-	printf(",\"vector\":");
-	print_json_vector(stdout, r->schema.type, r->vector, r->schema.dim);
-	if (r->metadata != NULL) {
-		printf(",\"metadata\":");
-		fwrite(r->metadata, 1, r->metadata_size, stdout);
-	}
-	printf("}\n");
-}
-
 /* The element type of .npy, or NULL if it has none. */
 static const char *npy_type(enum cel_type type)
 {
@@ -149,7 +136,7 @@ static int export_all(struct export_tool *tool, struct cel_records *records)
 	errno = 0;
 	while ((rc = cel_records_next(records, &record, &e)) > 0) {
 		if (tool->format == CEL_FORMAT_JSONL)
-			print_jsonl(record);
+			print_json_record(record);
 		else
 			print_row(tool, record);
 		if (ferror(stdout))

@@ -26,19 +26,6 @@ struct get_tool {
 	const char *rev;
 };
 
-static void print_record(const struct cel_record *r)
-{
-	printf("{\"id\":");
-	print_json_string(stdout, r->id, r->id_size);
-	printf(",\"vector\":");
-	print_json_vector(stdout, r->schema.type, r->vector, r->schema.dim);
-	if (r->metadata != NULL) {
-		printf(",\"metadata\":");
-		fwrite(r->metadata, 1, r->metadata_size, stdout);
-	}
-	printf("}\n");
-}
-
 /* Raises *status: nothing found (1) does not stop the work, trouble does. */
 static bool get_one(struct get_tool *tool, const char *id, size_t size, int *status)
 {
@@ -49,7 +36,7 @@ static bool get_one(struct get_tool *tool, const char *id, size_t size, int *sta
 		*status = cli_fail(&tool->cli, &e);
 		return rc == CEL_ENOTFOUND;
 	}
-	print_record(record);
+	print_json_record(record);
 	cel_record_free(record);
 	return true;
 }
