@@ -243,7 +243,7 @@ static int take(void *context, const struct prolly_change *change, struct cel_er
 	int rc = 0;
 	if (m->update != NULL)
 		rc = change->kind == PROLLY_DELETED   ? prolly_update_delete(m->update, change->before.id, e)
-		     : change->kind == PROLLY_CHANGED ? prolly_update_replace(m->update, &change->after, change->leaf, e)
+		     : change->kind == PROLLY_CHANGED ? prolly_update_replace(m->update, &change->after, change->leaf, change->twin, e)
 						      : prolly_update_put(m->update, &change->after, e);
 	return rc < 0 ? rc : merging_took(m, e);
 }

@@ -321,6 +321,7 @@ int prolly_diff_next(struct prolly_diff *d, struct prolly_change *out, struct ce
 		return rc;
 	out->before = out->after = (struct prolly_entry){0};
 	out->leaf = slice_make(NULL, 0);
+	out->twin = NULL;
 	if (d->is_a_done) {
 		give(&d->a, &out->before);
 		out->leaf = d->a.frames[0].node.block;

@@ -13,6 +13,7 @@ struct prolly_change {
 	struct prolly_entry before; /* unless added */
 	struct prolly_entry after;  /* unless deleted */
 	struct slice leaf;          /* the block of the leaf that has `before` */
+	const struct cid *twin;     /* in merges: of theirs, the leaf over the ids of that one, if all of it is taken; else NULL */
 };
 
 struct prolly_diff;

@@ -269,6 +269,13 @@ struct slice node_rest(const struct node *node, uint32_t i, uint64_t *count)
 	return slice_make(node->block.data + start, end - start);
 }
 
+void node_rest_child(struct slice rest, struct cid *child)
+{
+	struct cbor_reader r = {.start = rest.data, .p = rest.data, .end = rest.data + rest.size};
+	uint64_t count;
+	get_inner_rest(&r, child, &count, NULL);
+}
+
 static int put_value(struct buf *b, const struct prolly_value *value, struct cel_error *e)
 {
 	return value->is_link ? cbor_put_link(b, &value->link, e) : cbor_put_bytes(b, value->bytes, e);

@@ -45,6 +45,7 @@ void node_leaf_entry(const struct node *node, uint32_t i, struct prolly_value *v
 void node_inner_entry(const struct node *node, uint32_t i, struct cid *child, uint64_t *count);
 /* What stands behind the suffix of entry i, as the two functions below write it, and the records it stands for. */
 struct slice node_rest(const struct node *node, uint32_t i, uint64_t *count);
+void node_rest_child(struct slice rest, struct cid *child); /* what that of an inner entry links */
 
 /* What stands behind the suffix of an entry; appended to b. */
 int node_put_leaf_rest(struct buf *b, const struct prolly_value *vector, const struct prolly_value *metadata,

@@ -76,11 +76,23 @@ static int revalue_leaf(struct job *j, struct frame *f, const struct revalue_ite
 static int revalue_node(struct job *j, struct frame *f, const struct revalue_item *items, size_t n, struct cid *out,
 			struct cel_error *e);
 
+static bool has_twin(const struct revalue_item *items, size_t n)
+{
+	for (size_t k = 0; k < n; k++)
+		if (items[k].twin == NULL || !cid_equal(items[k].twin, items->twin))
+			return false;
+	return true;
+}
+
 /* The child at entry i, to which the items belong. */
 static int revalue_child(struct job *j, struct frame *f, uint32_t i, const struct revalue_item *items, size_t n,
 			 struct cid *out, struct cel_error *e)
 {
 	struct frame *child;
+	if (f->node.level == 1 && has_twin(items, n)) {
+		*out = *items->twin;
+		return 0;
+	}
 	int rc = frame_at(j, f->node.level - 1, &child, e);
 	if (rc < 0)
 		return rc;

@@ -10,6 +10,7 @@ struct revalue_item {
 	struct slice id;
 	struct slice rest; /* what stands behind it, from node_put_leaf_rest */
 	struct slice leaf; /* the block of the leaf that has the id, read and verified before */
+	const struct cid *twin; /* a leaf that is there and is what this one becomes; or NULL */
 };
 
 struct revalue_stats {

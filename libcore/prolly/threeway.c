@@ -4,7 +4,8 @@
  * base. So a base may be several trees, or none, and a merge of two sides that made the same changes reads hardly anything.
  *
  * If the base is one tree, its subtrees are compared with the two sides' where these cover the same ids: one that is as
- * theirs need not be gone into (only ours has changed it), and in one that is as ours all of theirs is taken. */
+ * theirs need not be gone into (only ours has changed it), and in one that is as ours all of theirs is taken; if it is a leaf,
+ * by its CID, should no id have come or gone. */
 #include "threeway.h"
 
 #include "old.h"
@@ -58,6 +59,8 @@ struct walk {
 	struct prolly_merge_counts *counts;
 	struct old_tree base; /* if base_root is there */
 	bool has_sure; /* up to `sure` the base is as ours */
+	bool has_twin; /* and this is the leaf of theirs */
+	struct cid twin;
 	size_t sure_size;
 	uint8_t sure[CEL_ID_MAX];
 };
@@ -112,6 +115,9 @@ static int filter(void *context, const struct prolly_span *span, struct cel_erro
 		return rc;
 	if (is_ours) {
 		w->has_sure = true;
+		w->has_twin = span->level == 1;
+		if (w->has_twin)
+			node_rest_child(span->b, &w->twin);
 		w->sure_size = span->key.size;
 		memcpy(w->sure, span->key.data, span->key.size);
 	}
@@ -125,7 +131,7 @@ static int find_verdict(struct walk *w, struct slice id, const struct prolly_rec
 	struct prolly_record base;
 	if (w->has_sure && slice_compare(id, slice_make(w->sure, w->sure_size)) <= 0)
 		return PROLLY_THEIRS;
-	w->has_sure = false;
+	w->has_sure = w->has_twin = false;
 	int rc = m->base(m->context, id, &base, e);
 	if (rc < 0)
 		return rc;
@@ -147,7 +153,9 @@ static int merge_change(struct walk *w, const struct prolly_change *change, stru
 	*(change->kind == PROLLY_ADDED     ? &counts->added
 	  : change->kind == PROLLY_DELETED ? &counts->deleted
 					   : &counts->replaced) += 1;
-	return w->m->take(w->m->context, change, e);
+	struct prolly_change taken = *change;
+	taken.twin = w->has_twin ? &w->twin : NULL;
+	return w->m->take(w->m->context, &taken, e);
 }
 
 int prolly_merge(const struct prolly_merge *m, struct prolly_merge_counts *out, struct cel_error *e)

@@ -20,6 +20,8 @@
 struct waiting { /* its id and, behind it, its rest are in the update's bytes */
 	size_t at, id_size, rest_size;
 	struct slice leaf;
+	bool has_twin;
+	struct cid twin;
 };
 
 struct prolly_update {
@@ -77,9 +79,13 @@ void prolly_update_wait_at_most(struct prolly_update *u, size_t bytes)
 	u->most_bytes = bytes;
 }
 
-static int wait_with(struct prolly_update *u, struct slice id, struct slice leaf, struct cel_error *e)
+static int wait_with(struct prolly_update *u, struct slice id, struct slice leaf, const struct cid *twin,
+		     struct cel_error *e)
 {
 	struct waiting w = {.at = u->bytes.size, .id_size = id.size, .rest_size = u->rest.size, .leaf = leaf};
+	w.has_twin = twin != NULL;
+	if (w.has_twin)
+		w.twin = *twin;
 	if (u->n_waiting == u->capacity) {
 		size_t capacity = u->capacity * 2 + 8;
 		struct waiting *more = mem_realloc(u->waiting, capacity, sizeof *more);
@@ -102,7 +108,8 @@ static struct revalue_item waiting_at(const struct prolly_update *u, size_t i)
 	const uint8_t *bytes = u->bytes.data + w->at;
 	return (struct revalue_item){.id = slice_make(bytes, w->id_size),
 				     .rest = slice_make(bytes + w->id_size, w->rest_size),
-				     .leaf = w->leaf};
+				     .leaf = w->leaf,
+				     .twin = w->has_twin ? &w->twin : NULL};
 }
 
 /* From now on all changes go to the tree, and first those that waited. */
@@ -206,7 +213,8 @@ static int check_id(struct prolly_update *u, struct slice id, struct cel_error *
 }
 
 /* leaf: the block of the one that has the id, if any. */
-static int put_record(struct prolly_update *u, const struct prolly_entry *entry, struct slice leaf, struct cel_error *e)
+static int put_record(struct prolly_update *u, const struct prolly_entry *entry, struct slice leaf, const struct cid *twin,
+		      struct cel_error *e)
 {
 	struct prolly_value vector, metadata;
 	int rc = store_value(u, &entry->vector, &vector, e);
@@ -220,7 +228,7 @@ static int put_record(struct prolly_update *u, const struct prolly_entry *entry,
 	rc = node_put_leaf_rest(&u->rest, &vector, &metadata, e);
 	if (rc < 0 || !u->is_waiting)
 		return rc < 0 ? rc : rewrite_put(&u->tree, entry->id, buf_slice(&u->rest), e);
-	rc = wait_with(u, entry->id, leaf, e);
+	rc = wait_with(u, entry->id, leaf, twin, e);
 	return rc == 0 && u->bytes.size > u->most_bytes ? stop_waiting(u, e) : rc;
 }
 
@@ -248,7 +256,7 @@ static int put(struct prolly_update *u, const struct prolly_entry *entry, struct
 		return rc;
 	if (node == NULL) {
 		u->stats.added++;
-		return put_record(u, entry, slice_make(NULL, 0), e);
+		return put_record(u, entry, slice_make(NULL, 0), NULL, e);
 	}
 	struct prolly_value vector, metadata;
 	node_leaf_entry(node, i, &vector, &metadata);
@@ -257,7 +265,7 @@ static int put(struct prolly_update *u, const struct prolly_entry *entry, struct
 		return 0;
 	}
 	u->stats.replaced++;
-	return put_record(u, entry, node->block, e);
+	return put_record(u, entry, node->block, NULL, e);
 }
 
 static int delete(struct prolly_update *u, struct slice id, struct cel_error *e)
@@ -294,7 +302,7 @@ int prolly_update_put(struct prolly_update *u, const struct prolly_entry *entry,
 }
 
 int prolly_update_replace(struct prolly_update *u, const struct prolly_entry *entry, struct slice leaf,
-			  struct cel_error *e)
+			  const struct cid *twin, struct cel_error *e)
 {
 	if (!u->is_waiting)
 		return prolly_update_put(u, entry, e);
@@ -302,7 +310,7 @@ int prolly_update_replace(struct prolly_update *u, const struct prolly_entry *en
 	if (rc == 0)
 		rc = check_id(u, entry->id, e);
 	if (rc == 0)
-		rc = put_record(u, entry, leaf, e);
+		rc = put_record(u, entry, leaf, twin, e);
 	u->stats.replaced++;
 	u->is_broken = rc < 0;
 	return rc;

@@ -32,9 +32,10 @@ void prolly_update_free(struct prolly_update *u);
  * for value, touches nothing. */
 int prolly_update_put(struct prolly_update *u, const struct prolly_entry *entry, struct cel_error *e);
 /* The same where it is known that base has the id, with other values, and in which leaf: its block, which lives as long as
- * the read. */
+ * the read. twin, unless NULL: a leaf over the same range of ids, in the batch or its store, which is what that one becomes by
+ * all the changes that it gets, deletes and new ids too; it is taken as it is if the update has none of these. */
 int prolly_update_replace(struct prolly_update *u, const struct prolly_entry *entry, struct slice leaf,
-			  struct cel_error *e);
+			  const struct cid *twin, struct cel_error *e);
 int prolly_update_delete(struct prolly_update *u, struct slice id, struct cel_error *e);
 /* *root is base if nothing has changed. */
 int prolly_update_finish(struct prolly_update *u, struct cid *root, struct prolly_update_stats *stats,

@@ -45,6 +45,22 @@ for i in range(first, last + 1):
 	exits 0 cel fsck --read-data
 }
 
+@test "import: leaves that are taken as they are have come along" {
+	change other a 1 2000
+	exits 0 cel merge -q --no-index words ./other:words
+	for i in 40 400 800 1600; do
+		change other a $i $((i + 1))
+		change "$CEL_STORE" a $((i + 200)) $((i + 201))
+	done
+	exits 0 cel merge -q --no-index words ./other:words
+	cel get words a0040 a0240 a1601 >got
+	cel get --store other words a0040 a1601 >theirs
+	cmp theirs <(sed 2d got)
+	mv other gone
+	exits 0 cel fsck --read-data
+	[ "$(cel export words | wc -l)" -eq 2000 ]
+}
+
 @test "import: what the other store has damaged does not come over" {
 	for i in 1 2 3; do change other a $((i * 50)) $((i * 90)); done
 	before=$(commit_of words)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A three-way merge against the same rule over arrays; its laws; and what it costs. The three sets are in three stores, as
- * when the other side is on another host. */
+ * when the other side is on another host, or in one, when leaves of theirs may be taken as they are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +22,7 @@ struct three {
 	enum policy policy;
 	bool is_contested; /* the base agrees on nothing */
 	bool is_function;  /* the base is not known as a tree */
+	bool is_one_store;
 	/* while merging */
 	struct fake_store *stores[3];
 	struct cid roots[3];
@@ -73,7 +74,7 @@ static int decide(void *context, struct slice id, const struct prolly_record *in
 static int bring(struct three *t, struct prolly_value *value, struct cel_error *e)
 {
 	struct slice bytes;
-	if (!value->is_link)
+	if (!value->is_link || t->is_one_store)
 		return 0;
 	int rc = prolly_value_bytes(fake_store_read(t->stores[2]), value, &bytes, e);
 	*value = (struct prolly_value){.bytes = bytes};
@@ -91,8 +92,9 @@ static int take(void *context, const struct prolly_change *change, struct cel_er
 		rc = bring(t, &entry.metadata, e);
 	if (rc < 0)
 		return rc;
-	return change->kind == PROLLY_CHANGED ? prolly_update_replace(t->update, &entry, change->leaf, e)
-					      : prolly_update_put(t->update, &entry, e);
+	if (change->kind != PROLLY_CHANGED)
+		return prolly_update_put(t->update, &entry, e);
+	return prolly_update_replace(t->update, &entry, change->leaf, t->is_one_store ? change->twin : NULL, e);
 }
 
 static int merge(struct three *t, struct prolly_merge_counts *counts, struct cid *root, struct prolly_update_stats *stats,
@@ -120,15 +122,31 @@ static void open_three(struct three *t)
 {
 	const struct world *worlds[] = {t->base, t->ours, t->theirs};
 	for (int i = 0; i < 3; i++) {
-		t->stores[i] = fake_store_new();
+		t->stores[i] = i > 0 && t->is_one_store ? t->stores[0] : fake_store_new();
 		t->roots[i] = world_build(worlds[i], t->stores[i], t->hash);
 	}
 }
 
 static void close_three(struct three *t)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < (t->is_one_store ? 1 : 3); i++)
 		fake_store_free(t->stores[i]);
+}
+
+/* All of it is there. */
+static void assert_complete(struct fake_store *store, const struct cid *root)
+{
+	struct prolly_cursor *cursor;
+	struct prolly_entry entry;
+	uint64_t n = 0, count;
+	int rc;
+	assert_int_equal(prolly_count(fake_store_read(store), root, &count, NULL), 0);
+	assert_int_equal(prolly_cursor_new(fake_store_read(store), root, &cursor, NULL), 0);
+	while ((rc = prolly_cursor_next(cursor, &entry, NULL)) == 1)
+		n++;
+	assert_int_equal(rc, 0);
+	assert_int_equal(n, count);
+	prolly_cursor_free(cursor);
 }
 
 static struct cid merged_root(struct three *t, struct prolly_merge_counts *counts)
@@ -139,6 +157,7 @@ static struct cid merged_root(struct three *t, struct prolly_merge_counts *count
 	open_three(t);
 	if (merge(t, counts, &root, &stats, &e) < 0)
 		fail_msg("%s", e.message);
+	assert_complete(t->stores[1], &root);
 	close_three(t);
 	return root;
 }
@@ -168,6 +187,10 @@ static struct cid assert_merge(const struct world *in_base, const struct world *
 	root = merged_root(&t, &counts);
 	assert_true(cid_equal(&root, &wanted));
 	t.is_function = false;
+	t.is_one_store = true;
+	root = merged_root(&t, &counts);
+	assert_true(cid_equal(&root, &wanted));
+	t.is_one_store = false;
 	expected.nodes_read = counts.nodes_read;
 	assert_memory_equal(&counts, &expected, sizeof counts);
 	if (policy == LARGER) {
@@ -295,9 +318,8 @@ static void a_leaf_that_moved_into_a_gap(void **state)
 }
 
 /* Scattered changes on either side: what is asked and written follows them. */
-static void costs_follow_the_changes(void **state)
+static void check_costs(bool is_one_store)
 {
-	(void)state;
 	enum { N = 40000, CHANGES = 40 };
 	uint64_t random = test_seed();
 	struct world b = world_new(N);
@@ -307,7 +329,7 @@ static void costs_follow_the_changes(void **state)
 		x.version[random_next(&random) % N] = 2;
 		y.version[random_next(&random) % N] = 3;
 	}
-	struct three t = {&b, &x, &y, .hash = world_honest};
+	struct three t = {&b, &x, &y, .hash = world_honest, .is_one_store = is_one_store};
 	struct prolly_merge_counts counts;
 	struct prolly_update_stats stats;
 	struct cid root;
@@ -320,10 +342,19 @@ static void costs_follow_the_changes(void **state)
 	/* two leaves for each change of theirs, the levels above in three trees */
 	assert_true(counts.nodes_read <= 2 * CHANGES + 3 * 2 * CHANGES && n_written <= 4 * CHANGES + CHANGES);
 	assert_true(t.n_asked <= CHANGES); /* where both sides have changed a leaf */
+	if (is_one_store) /* only those are made */
+		assert_true(stats.nodes_written[0] <= t.n_asked);
 	close_three(&t);
 	world_release(&b);
 	world_release(&x);
 	world_release(&y);
+}
+
+static void costs_follow_the_changes(void **state)
+{
+	(void)state;
+	check_costs(false);
+	check_costs(true);
 }
 
 static void faults_leave_nothing_behind(void **state)
