@@ -46,12 +46,12 @@ struct origin {
 	struct cid tree;
 };
 
-static int find_missing(const struct ancestry *ancestry, size_t from, const struct cid *commit, size_t *out)
+static bool find_missing(const struct ancestry *ancestry, size_t from, const struct cid *commit, size_t *out)
 {
 	for (*out = from; *out < ancestry->n_missing; (*out)++)
 		if (cid_equal(&ancestry->missing[*out], commit))
-			return 1;
-	return 0;
+			return true;
+	return false;
 }
 
 /* The tree of a parent of missing[i], if we have it: since before, or since it was imported, when the other store has it

@@ -12,17 +12,9 @@
 #include "alloc.h"
 #include "members.h"
 #include "metadata.h"
+#include "random.h"
 
 static uint64_t seed;
-
-static uint64_t random_next(void)
-{
-	seed += 0x9e3779b97f4a7c15u; /* splitmix64 */
-	uint64_t z = seed;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
 
 /* Reads all members; keys and values joined with '=' and ';'. */
 static int read_members(struct slice object, struct buf *out)
@@ -79,22 +71,22 @@ static void append_random_string(struct buf *b)
 	static const char *const PIECES[] = {"a", "b", "Z", "\\\"", "\\\\", "\\n", "\\u0001", "\\u001f", "\xc3\xa9", ",", "{", "}",
 					     "[", "]", ":", " ", "\xf0\x9f\x98\x80", "\\u00e9", "\\/"};
 	buf_append_byte(b, '"', NULL);
-	for (uint64_t n = random_next() % 6; n > 0; n--)
-		buf_append_text(b, PIECES[random_next() % (sizeof PIECES / sizeof *PIECES)], NULL);
+	for (uint64_t n = random_next(&seed) % 6; n > 0; n--)
+		buf_append_text(b, PIECES[random_next(&seed) % (sizeof PIECES / sizeof *PIECES)], NULL);
 	buf_append_byte(b, '"', NULL);
 }
 
 static void append_random_value(struct buf *b, unsigned depth)
 {
 	static const char *const ATOMS[] = {"1", "-2.5e3", "true", "false", "null"};
-	unsigned kind = (unsigned)(random_next() % (depth < 3 ? 4 : 2));
+	unsigned kind = (unsigned)(random_next(&seed) % (depth < 3 ? 4 : 2));
 	if (kind == 0) {
-		buf_append_text(b, ATOMS[random_next() % 5], NULL);
+		buf_append_text(b, ATOMS[random_next(&seed) % 5], NULL);
 	} else if (kind == 1) {
 		append_random_string(b);
 	} else {
 		buf_append_byte(b, kind == 2 ? '[' : '{', NULL);
-		for (uint64_t i = 0, n = random_next() % 4; i < n; i++) {
+		for (uint64_t i = 0, n = random_next(&seed) % 4; i < n; i++) {
 			if (i > 0)
 				buf_append_byte(b, ',', NULL);
 			if (kind == 3)
@@ -115,7 +107,7 @@ static void random_objects(void **state)
 		buf_clear(&text);
 		buf_clear(&object);
 		buf_append_byte(&text, '{', NULL);
-		for (uint64_t k = 0, n = random_next() % 6; k < n; k++) {
+		for (uint64_t k = 0, n = random_next(&seed) % 6; k < n; k++) {
 			if (k > 0)
 				buf_append_byte(&text, ',', NULL);
 			append_random_string(&text);
@@ -151,11 +143,11 @@ static void random_objects(void **state)
 		assert_true(slice_equal(buf_slice(&object), buf_slice(&canonical)));
 
 		/* cut or changed: no byte outside is read (a copy of that size), no crash */
-		size_t size = random_next() % (object.size + 1);
+		size_t size = random_next(&seed) % (object.size + 1);
 		uint8_t *copy = malloc(size + (size == 0));
 		memcpy(copy, object.data, size);
 		if (size > 0 && i % 2 == 0)
-			copy[random_next() % size] = "\"\\{}[],:"[random_next() % 8];
+			copy[random_next(&seed) % size] = "\"\\{}[],:"[random_next(&seed) % 8];
 		read_members(slice_make(copy, size), &again);
 		free(copy);
 	}
@@ -169,9 +161,7 @@ static void random_objects(void **state)
 
 int main(void)
 {
-	const char *given = getenv("CEL_TEST_SEED");
-	seed = given != NULL ? strtoull(given, NULL, 0) : 20261122;
-	printf("# CEL_TEST_SEED=%llu\n", (unsigned long long)seed);
+	seed = test_seed();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_objects),
 		cmocka_unit_test(bad_objects),

@@ -17,20 +17,12 @@
 #include "error.h"
 #include "fault.h"
 #include "patch.h"
+#include "random.h"
 #include "stream.h"
 
 enum { DIM = 300 };
 
 static uint64_t seed;
-
-static uint64_t random_next(void)
-{
-	seed += 0x9e3779b97f4a7c15u; /* splitmix64 */
-	uint64_t z = seed;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
 
 static struct patch_header a_header(void)
 {
@@ -394,7 +386,7 @@ static void through_a_pipe(void **state)
 	pid_t child = fork();
 	if (child == 0) {
 		for (size_t at = 0; at < b.size;) {
-			size_t piece = 1 + random_next() % 3000;
+			size_t piece = 1 + random_next(&seed) % 3000;
 			ssize_t n = write(fds[1], b.data + at, piece < b.size - at ? piece : b.size - at);
 			if (n < 0)
 				_exit(1);
@@ -420,9 +412,7 @@ static void through_a_pipe(void **state)
 
 int main(void)
 {
-	const char *given = getenv("CEL_TEST_SEED");
-	seed = given != NULL ? strtoull(given, NULL, 0) : 20261122;
-	printf("# seed %llu\n", (unsigned long long)seed);
+	seed = test_seed();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trips), cmocka_unit_test(every_cut),   cmocka_unit_test(every_flipped_bit),
 		cmocka_unit_test(forgeries),   cmocka_unit_test(bad_lengths), cmocka_unit_test(other_files),
