@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "keep.h"
+#include "random.h"
 
 /* Rules instead of names, so that no table of zones is needed. */
 #define BERLIN "CET-1CEST,M3.5.0,M10.5.0/3"
@@ -187,15 +188,7 @@ static void parses_durations(void **state)
 /* ---- at random, in a zone with clocks that change */
 
 enum { N = 200 };
-static uint64_t state_of_random = 1;
-
-static uint64_t next_random(void)
-{
-	uint64_t x = state_of_random += 0x9e3779b97f4a7c15u;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	return x ^ x >> 31;
-}
+static uint64_t random_state;
 
 static void name_period(int which, const struct tm *tm, char out[64])
 {
@@ -229,18 +222,16 @@ static void expect_naive(const struct keep_item *items, int which, uint32_t coun
 static void agrees_with_the_naive_reading(void **state)
 {
 	(void)state;
-	const char *text = getenv("CEL_TEST_SEED");
-	state_of_random = text != NULL ? strtoull(text, NULL, 10) : 20261122;
-	printf("# CEL_TEST_SEED=%llu\n", (unsigned long long)state_of_random);
+	random_state = test_seed();
 	set_zone(BERLIN);
 	for (int round = 0; round < 200; round++) {
 		struct keep_item items[N] = {{0}};
 		struct keep_rules rules = {0};
-		uint64_t span = 3600ull << (next_random() % 20);
+		uint64_t span = 3600ull << (random_next(&random_state) % 20);
 		for (size_t i = 0; i < N; i++)
-			items[i].time = 1700000000 + (int64_t)(next_random() % span);
+			items[i].time = 1700000000 + (int64_t)(random_next(&random_state) % span);
 		for (int i = 0; i < KEEP_COUNTS; i++)
-			rules.counts[i] = (uint32_t)(next_random() % (N / 4));
+			rules.counts[i] = (uint32_t)(random_next(&random_state) % (N / 4));
 		keep_apply(&rules, items, N);
 		for (int i = KEEP_HOURLY; i < KEEP_COUNTS; i++)
 			expect_naive(items, i, rules.counts[i]);
