@@ -83,7 +83,7 @@ int cel_build_new(struct cel_store *store, const char *collection, const struct 
 		strcpy(build->collection, collection); /* a checked name: it fits */
 		rc = edits_new(build->options.memory, NULL, schema_vector_size(&build->schema), build->duplicates, &build->edits,
 			       e);
-		if (rc == 0) /* making the directory would be a tenth of a commit of one record */
+		if (rc == 0) /* a small commit needs no directory */
 			edits_ask_directory(build->edits, store_find_tmp, store->store);
 	}
 	if (rc < 0) {

@@ -34,7 +34,7 @@ const char *store_path(const struct store *s);
 const char *store_index_path(const struct store *s);
 const char *store_cache_path(const struct store *s);
 const char *store_tmp_path(struct store *s);
-/* The same as an extsort_directory_fn, the store being the context: making the directory takes a tenth of a small commit. */
+/* The same as an extsort_directory_fn, the store being the context: what needs no file makes no directory. */
 int store_find_tmp(void *store, const char **path, struct cel_error *e);
 
 /* ---- reading: a snapshot. Slices live until store_read_end. One thread at a time. Not to be held across pipe or
