@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool is a sorted array: at the sizes in use (10 to 1000) shifting the tail costs less than the two heaps of the
- * paper, and the next candidate is simply the first that is not expanded. Neighbours that were not visited are
- * gathered first, prefetched, and computed in one call.
+/* A walk waits for memory: a line that depends on the one before costs ten times an independent one. So a step expands the
+ * few nearest nodes of the pool at once, not one:
+ *
+ *       rows of links        all asked for
+ *       neighbours' codes    all asked for, of those that were not visited
+ *       distances            one call
+ *       pool                 one merge
+ *
+ * The nodes beyond the first might not have been expanded otherwise, which costs some distances and finds a little more.
+ * The pool is a sorted array: at the sizes in use (10 to 1000) shifting the tail costs less than the two heaps of the
+ * paper, and the next candidates are simply the first that are not expanded.
  *
  * What was visited is remembered in a table of 32 places for each place of the beam, stamped with the number of the
- * walk: no n bytes, no clearing. Two nodes may share a place; then one is forgotten and may be computed again, which
- * changes no result: it is in the pool already (refused there as equal key), or it was too far, and the bound only
- * falls. */
+ * walk: no n bytes, no clearing. Two nodes may share a place; then one is forgotten and may be computed again, even twice
+ * in a step, which changes no result: it is in the pool already (refused there as equal key), or it was too far, and
+ * the bound only falls. */
 #include "walk.h"
 
 #include <string.h>
@@ -19,6 +27,7 @@
 #define VISITED_MIN 1024u
 #define VISITED_MAX (1u << 30)
 #define PREFETCH_LINES 2u
+#define MERGE_MAX 32u
 
 static uint32_t visited_places(uint32_t ef, uint32_t limit)
 {
@@ -82,32 +91,80 @@ static inline bool visit(struct walk *w, uint32_t ordinal)
 	return true;
 }
 
-/* The place of the first key >= key, looking at at most `size` of them. */
+/* The place of the first key >= key, looking at at most `size` of them. Without a branch: where a key goes is chance. */
 static inline uint32_t lower_bound(const uint64_t *keys, uint32_t size, uint64_t key)
 {
 	const uint64_t *base = keys;
 	while (size > 1) {
 		uint32_t half = size / 2;
-		base += base[half - 1] < key ? half : 0;
+		base += half & -(size_t)(base[half - 1] < key);
 		size -= half;
 	}
 	return (uint32_t)(base - keys) + (size == 1 && *base < key);
 }
 
-/* Returns the place, or UINT32_MAX if the key is there already or too far. */
-static inline uint32_t pool_insert(struct walk *w, uint32_t ef, uint64_t key)
+/* Of n ascending keys those that belong into the pool and are not there yet, to the front, with their places in it as it
+ * is; returns how many. */
+static inline uint32_t find_places(const struct walk *w, uint32_t ef, uint64_t *keys, uint32_t n, uint32_t *places)
 {
-	uint32_t size = w->size;
-	if (size == ef && key >= w->pool[ef - 1])
+	uint32_t found = 0, from = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t key = keys[i];
+		from += lower_bound(w->pool + from, w->size - from, key);
+		bool is_known = (from < w->size && (w->pool[from] & ~1ull) == key) || (found > 0 && keys[found - 1] == key);
+		if (is_known)
+			continue;
+		if (from + found >= ef)
+			break;
+		places[found] = from;
+		keys[found++] = key;
+	}
+	return found;
+}
+
+/* Merges n <= MERGE_MAX keys into the pool, whose tail moves once for all of them. Returns the first place, or UINT32_MAX if
+ * none was near enough. */
+static inline uint32_t pool_merge(struct walk *w, uint32_t ef, uint64_t *keys, uint32_t n)
+{
+	uint32_t places[MERGE_MAX];
+	for (uint32_t i = 1; i < n; i++) {
+		uint64_t key = keys[i];
+		uint32_t j = i;
+		for (; j > 0 && keys[j - 1] > key; j--)
+			keys[j] = keys[j - 1];
+		keys[j] = key;
+	}
+	n = find_places(w, ef, keys, n, places);
+	if (n == 0)
 		return UINT32_MAX;
-	uint32_t place = lower_bound(w->pool, size, key);
-	if (place < size && (w->pool[place] & ~1ull) == key)
-		return UINT32_MAX;
-	uint32_t last = size < ef ? size : ef - 1; /* the one that falls out, or the free place */
-	memmove(w->pool + place + 1, w->pool + place, (last - place) * sizeof *w->pool);
-	w->pool[place] = key;
-	w->size = last + 1;
-	return place;
+	uint32_t end = w->size; /* what stands from places[i] to end moves on by i + 1 */
+	for (uint32_t i = n; i-- > 0;) {
+		uint32_t stop = end + i + 1 > ef ? ef - i - 1 : end;
+		if (stop > places[i])
+			memmove(w->pool + places[i] + i + 1, w->pool + places[i], (stop - places[i]) * sizeof *w->pool);
+		w->pool[places[i] + i] = keys[i];
+		end = places[i];
+	}
+	w->size = w->size + n < ef ? w->size + n : ef;
+	return places[0];
+}
+
+/* What a step found; returns the first place that is new. */
+static inline uint32_t pool_take(struct walk *w, uint32_t ef, uint32_t count)
+{
+	uint64_t keys[MERGE_MAX];
+	uint32_t first = UINT32_MAX;
+	for (uint32_t i = 0; i < count;) {
+		uint64_t bound = w->size == ef ? w->pool[ef - 1] : UINT64_MAX;
+		uint32_t n = 0;
+		for (; i < count && n < MERGE_MAX; i++) {
+			keys[n] = key_make(w->distances[i], w->ordinals[i]);
+			n += keys[n] < bound;
+		}
+		uint32_t place = pool_merge(w, ef, keys, n);
+		first = place < first ? place : first;
+	}
+	return first;
 }
 
 static void pool_drop_last(struct walk *w, const uint64_t *masked)
@@ -138,11 +195,59 @@ static uint32_t pool_insert_masked(struct walk *w, uint32_t ef, uint64_t key, co
 	return place;
 }
 
-/* Gathers the neighbours not visited yet; they are on the way into the cache when this returns. */
-static uint32_t gather(struct walk *w, const struct graph *g, uint32_t level, uint32_t node)
+static uint32_t pool_take_masked(struct walk *w, uint32_t ef, uint32_t count, const uint64_t *masked)
+{
+	uint32_t first = UINT32_MAX;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t place = pool_insert_masked(w, ef, key_make(w->distances[i], w->ordinals[i]), masked);
+		first = place < first ? place : first;
+	}
+	return first;
+}
+
+/* ---- a step
+ *
+ * Helpers that do nothing but prefetch must be inlined early: gcc 12 takes them for pure functions and drops the calls. */
+#define PREFETCHING static inline __attribute__((always_inline))
+
+PREFETCHING void prefetch_lines(const void *start, uint32_t lines)
+{
+	for (uint32_t i = 0; i < lines; i++)
+		__builtin_prefetch((const uint8_t *)start + (size_t)i * 64);
+}
+
+PREFETCHING void prefetch_row(const struct graph *g, uint32_t level, uint32_t node)
+{
+	prefetch_lines(graph_row(g, level, node), (g->width[level] + 15) / 16);
+}
+
+uint32_t walk_step_nodes(const struct graph *g, uint32_t level)
+{
+	uint32_t room = STEP_LINKS_MAX / g->width[level];
+	uint32_t nodes = g->code_stride > 256 ? STEP_NODES_MAX / 2 : STEP_NODES_MAX;
+	return nodes < room ? nodes : room;
+}
+
+/* Marks the nearest nodes of the pool that are not expanded, from the cursor on, and asks for their rows. */
+static inline uint32_t choose(struct walk *w, const struct graph *g, uint32_t level, uint32_t most, uint32_t cursor,
+			      uint32_t *nodes)
+{
+	uint32_t n = 0;
+	for (; cursor < w->size && n < most; cursor++) {
+		if ((w->pool[cursor] & 1) != 0)
+			continue;
+		w->pool[cursor] |= 1;
+		nodes[n] = key_ordinal(w->pool[cursor]);
+		prefetch_row(g, level, nodes[n]);
+		n++;
+	}
+	return n;
+}
+
+/* Adds the neighbours not visited yet to the `count` there are; they are on the way into the cache when this returns. */
+static inline uint32_t gather(struct walk *w, const struct graph *g, uint32_t level, uint32_t node, uint32_t count)
 {
 	const uint32_t *row = graph_row(g, level, node);
-	uint32_t count = 0;
 	for (uint32_t i = 0; i < g->width[level]; i++) {
 		uint32_t ordinal = row[i];
 		if (ordinal >= g->level_count[level]) {
@@ -151,19 +256,10 @@ static uint32_t gather(struct walk *w, const struct graph *g, uint32_t level, ui
 		}
 		if (!visit(w, ordinal))
 			continue;
-		const uint8_t *code = graph_code(g, ordinal);
-		for (uint32_t line = 0; line < PREFETCH_LINES; line++)
-			__builtin_prefetch(code + line * 64);
+		prefetch_lines(graph_code(g, ordinal), PREFETCH_LINES);
 		w->ordinals[count++] = ordinal;
 	}
 	return count;
-}
-
-static inline void prefetch_row(const struct graph *g, uint32_t level, uint32_t node)
-{
-	const uint32_t *row = graph_row(g, level, node);
-	for (uint32_t i = 0; i < g->width[level]; i += 16)
-		__builtin_prefetch(row + i);
 }
 
 static inline __attribute__((always_inline)) void beam(struct walk *w, const struct graph *g, uint32_t level,
@@ -176,23 +272,18 @@ static inline __attribute__((always_inline)) void beam(struct walk *w, const str
 		visit(w, key_ordinal(w->pool[i]));
 		w->live += masked != NULL && !bits_get(masked, key_ordinal(w->pool[i]));
 	}
-	uint32_t cursor = 0;
-	while (cursor < w->size) {
-		if ((w->pool[cursor] & 1) != 0) {
+	uint32_t most = walk_step_nodes(g, level), cursor = 0, nodes[STEP_NODES_MAX], n;
+	while ((n = choose(w, g, level, most, cursor, nodes)) > 0) {
+		uint32_t count = 0;
+		for (uint32_t i = 0; i < n; i++)
+			count = gather(w, g, level, nodes[i], count);
+		while (cursor < w->size && (w->pool[cursor] & 1) != 0)
 			cursor++;
-			continue;
-		}
-		w->pool[cursor] |= 1;
-		uint32_t count = gather(w, g, level, key_ordinal(w->pool[cursor]));
-		cursor++;
 		if (cursor < w->size) /* most likely the next */
 			prefetch_row(g, level, key_ordinal(w->pool[cursor]));
 		walk_distances(&w->query, g, w->ordinals, count, w->distances);
-		for (uint32_t i = 0; i < count; i++) {
-			uint64_t key = key_make(w->distances[i], w->ordinals[i]);
-			uint32_t place = masked != NULL ? pool_insert_masked(w, ef, key, masked) : pool_insert(w, ef, key);
-			cursor = place < cursor ? place : cursor;
-		}
+		uint32_t first = masked != NULL ? pool_take_masked(w, ef, count, masked) : pool_take(w, ef, count);
+		cursor = first < cursor ? first : cursor;
 	}
 }
 

@@ -10,6 +10,10 @@
 #include "graph.h"
 #include "quantise.h"
 
+#define STEP_NODES_MAX 8u
+#define STEP_LINKS_MAX 512u
+_Static_assert(STEP_LINKS_MAX >= ROW_LINKS_MAX, "a step expands one node at least");
+
 struct walk {
 	struct query_code query;
 	uint64_t *pool; /* ascending keys: distance << 32 | ordinal << 1 | is expanded */
@@ -19,8 +23,8 @@ struct walk {
 	uint32_t visited_limit; /* places there are, a power of 2 */
 	uint32_t visited_mask, epoch;
 	bool is_corrupt; /* an ordinal out of bounds was met */
-	uint32_t ordinals[ROW_LINKS_MAX];
-	uint32_t distances[ROW_LINKS_MAX];
+	uint32_t ordinals[STEP_LINKS_MAX];
+	uint32_t distances[STEP_LINKS_MAX];
 };
 
 static inline uint32_t key_ordinal(uint64_t key)
@@ -40,6 +44,9 @@ static inline uint64_t key_make(uint32_t distance, uint32_t ordinal)
 
 int walk_init(struct walk *w, size_t code_stride, uint32_t ef_max, struct cel_error *e);
 void walk_release(struct walk *w);
+
+/* How many nodes a step of the beam expands: part of what makes the graph, so a matter of the format. */
+uint32_t walk_step_nodes(const struct graph *g, uint32_t level);
 
 /* The pool holds the entry point. The query must be set. */
 void walk_start(struct walk *w, const struct graph *g);

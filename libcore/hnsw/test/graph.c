@@ -216,22 +216,27 @@ static bool is_in(const uint64_t *keys, uint32_t n, uint64_t key)
 	return false;
 }
 
-/* The beam as the paper has it, with an exact visited set: nearest unexpanded of the ef best, until there is none. */
+/* The beam with an exact visited set, one neighbour at a time: of the ef best, the `step` nearest that are not expanded,
+ * until there are none. A step of 1 is the paper's. */
 static uint32_t plain_beam(const struct rows *r, const uint32_t *links, uint32_t width, uint32_t query, uint32_t ef,
-			   uint64_t *pool)
+			   uint32_t step, uint64_t *pool)
 {
 	uint32_t n = 1;
 	pool[0] = key_make(plain_code_distance(r, query, 0), 0);
 	for (;;) {
-		uint32_t at = 0;
-		while (at < n && (pool[at] & 1) != 0)
-			at++;
-		if (at == n)
+		uint32_t nodes[STEP_NODES_MAX], count = 0;
+		for (uint32_t at = 0; at < n && count < step; at++) {
+			if ((pool[at] & 1) == 0)
+				nodes[count++] = key_ordinal(pool[at]);
+			pool[at] |= 1;
+		}
+		if (count == 0)
 			return n;
-		pool[at] |= 1;
-		const uint32_t *row = links + (size_t)key_ordinal(pool[at]) * width;
-		for (uint32_t i = 0; i < width && row[i] != LINK_NONE; i++) {
-			uint64_t key = key_make(plain_code_distance(r, query, row[i]), row[i]);
+		for (uint32_t i = 0; i < count * width; i++) {
+			uint32_t ordinal = links[(size_t)nodes[i / width] * width + i % width];
+			if (ordinal == LINK_NONE)
+				continue;
+			uint64_t key = key_make(plain_code_distance(r, query, ordinal), ordinal);
 			if (is_in(pool, n, key) || (n == ef && key > pool[ef - 1]))
 				continue;
 			pool[n == ef ? ef - 1 : n++] = key;
@@ -240,31 +245,31 @@ static uint32_t plain_beam(const struct rows *r, const uint32_t *links, uint32_t
 	}
 }
 
-/* The same pool although the visited table forgets: with a tiny table, too. */
-static void test_walk(void **state)
+/* The same pool although the visited table forgets: with a tiny table, too, where a neighbour comes twice in a step. Few
+ * nodes: beams that are never full. */
+static void check_walk(uint32_t dim, uint32_t n_nodes, uint32_t step, uint64_t *random)
 {
-	(void)state;
-	enum { N = 3000, WIDTH = 8 };
-	uint64_t random = test_seed();
-	struct rows r = rows_new(CEL_F32, CEL_L2, 8, N, &random);
-	uint32_t *links = malloc(N * WIDTH * sizeof *links);
-	for (uint32_t i = 0; i < N * WIDTH; i++)
-		links[i] = (uint32_t)(random_next(&random) % N);
-	for (uint32_t i = 0; i < N; i++)
-		for (uint32_t j = (uint32_t)(random_next(&random) % (WIDTH + 1)); j < WIDTH; j++)
+	enum { WIDTH = 8 };
+	struct rows r = rows_new(CEL_F32, CEL_L2, dim, n_nodes, random);
+	uint32_t *links = malloc((size_t)n_nodes * WIDTH * sizeof *links);
+	for (uint32_t i = 0; i < n_nodes * WIDTH; i++)
+		links[i] = (uint32_t)(random_next(random) % n_nodes);
+	for (uint32_t i = 0; i < n_nodes; i++)
+		for (uint32_t j = (uint32_t)(random_next(random) % (WIDTH + 1)); j < WIDTH; j++)
 			links[i * WIDTH + j] = LINK_NONE;
 	r.graph.links[0] = links;
 	r.graph.width[0] = WIDTH;
+	assert_int_equal(walk_step_nodes(&r.graph, 0), step);
 	for (int small = 0; small < 2; small++) {
 		struct walk w;
 		assert_int_equal(walk_init(&w, r.graph.code_stride, 200, NULL), 0);
 		if (small)
 			w.visited_limit = 16;
 		w.epoch = UINT32_MAX - 20; /* comes round on the way */
-		for (uint32_t q = 0; q < 60; q++) {
+		for (uint32_t q = 0; q < 40; q++) {
 			uint64_t expected[201];
-			uint32_t ef = 1 + (uint32_t)(random_next(&random) % 200);
-			uint32_t n = plain_beam(&r, links, WIDTH, q, ef, expected);
+			uint32_t ef = 1 + (uint32_t)(random_next(random) % 200);
+			uint32_t n = plain_beam(&r, links, WIDTH, q, ef, step, expected);
 			walk_node_query(&r.graph, q, &w.query);
 			walk_descend(&w, &r.graph, 0);
 			walk_beam(&w, &r.graph, 0, 1, ef);
@@ -272,7 +277,7 @@ static void test_walk(void **state)
 			assert_memory_equal(w.pool, expected, n * sizeof *expected);
 			assert_false(w.is_corrupt);
 		}
-		links[0] = N; /* out of bounds */
+		links[0] = n_nodes; /* out of bounds */
 		walk_descend(&w, &r.graph, 0);
 		walk_beam(&w, &r.graph, 0, 1, 10);
 		assert_true(w.is_corrupt);
@@ -281,6 +286,15 @@ static void test_walk(void **state)
 	}
 	free(links);
 	rows_free(&r);
+}
+
+static void test_walk(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	check_walk(8, 3000, 8, &random);
+	check_walk(8, 60, 8, &random);
+	check_walk(260, 800, 4, &random);
 }
 
 int main(void)
