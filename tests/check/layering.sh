@@ -15,7 +15,8 @@ libcore/store: libcore/store libcore/io libcore/base libcore/include
 libcore/prolly: libcore/prolly libcore/store libcore/io libcore/base libcore/include
 libcore/hnsw: libcore/hnsw libcore/base libcore/include simd
 libcore/version: libcore/version libcore/prolly libcore/store libcore/io libcore/base libcore/include
-libcore/db: libcore/db libcore/version libcore/prolly libcore/hnsw libcore/store libcore/ingest libcore/io libcore/base libcore/include simd
+libcore/sync: libcore/sync libcore/version libcore/prolly libcore/store libcore/io libcore/base libcore/include
+libcore/db: libcore/db libcore/sync libcore/version libcore/prolly libcore/hnsw libcore/store libcore/ingest libcore/io libcore/base libcore/include simd
 libcore/include:
 tools: tools libcore/include
 examples: examples libcore/include
