@@ -83,6 +83,26 @@ static int parse_host(const char *place, const char *colon, size_t size, struct 
 	return rc;
 }
 
+/* What names a store: PATH, REMOTE or [USER@]HOST:PATH, the first `size` bytes of place. */
+static int parse_store(const char *place, size_t size, struct cel_place *out, struct cel_error *e)
+{
+	const char *slash = memchr(place, '/', size), *colon = memchr(place, ':', size);
+	if (slash != NULL && (colon == NULL || slash < colon)) {
+		out->kind = CEL_PLACE_PATH;
+		return copy_part(place, "path", place, size, out->path, sizeof out->path, e);
+	}
+	if (colon != NULL)
+		return parse_host(place, colon, size, out, e);
+	out->kind = CEL_PLACE_REMOTE;
+	return copy_name(place, "remote", place, size, out->remote, sizeof out->remote, e);
+}
+
+int cel_place_parse_store(const char *text, struct cel_place *out, struct cel_error *e)
+{
+	*out = (struct cel_place){.kind = CEL_PLACE_HERE};
+	return parse_store(text, strlen(text), out, e);
+}
+
 int cel_place_parse(const char *text, struct cel_place *out, struct cel_error *e)
 {
 	*out = (struct cel_place){.kind = CEL_PLACE_HERE};
@@ -91,17 +111,6 @@ int cel_place_parse(const char *text, struct cel_place *out, struct cel_error *e
 		return error_set(e, CEL_EUSAGE, "'%.200s' names a directory and no commit in it: write PATH:REV", text);
 	if (split == NULL)
 		return copy_part(text, "rev", text, strlen(text), out->rev, sizeof out->rev, e);
-	size_t size = (size_t)(split - text);
 	int rc = copy_part(text, "rev", split + 1, strlen(split + 1), out->rev, sizeof out->rev, e);
-	if (rc < 0)
-		return rc;
-	const char *slash = memchr(text, '/', size), *colon = memchr(text, ':', size);
-	if (slash != NULL && (colon == NULL || slash < colon)) {
-		out->kind = CEL_PLACE_PATH;
-		return copy_part(text, "path", text, size, out->path, sizeof out->path, e);
-	}
-	if (colon != NULL)
-		return parse_host(text, colon, size, out, e);
-	out->kind = CEL_PLACE_REMOTE;
-	return copy_name(text, "remote", text, size, out->remote, sizeof out->remote, e);
+	return rc < 0 ? rc : parse_store(text, (size_t)(split - text), out, e);
 }

@@ -121,6 +121,8 @@ struct cel_place {
 };
 /* Only takes the text apart. CEL_EUSAGE if a part is empty or too long, or a name begins with '-'. */
 int cel_place_parse(const char *text, struct cel_place *out, struct cel_error *e);
+/* The same where a whole store is meant: PATH, REMOTE or [USER@]HOST:PATH; rev stays empty. */
+int cel_place_parse_store(const char *text, struct cel_place *out, struct cel_error *e);
 
 /* ------------------------------------------------------------------------------------------- collections */
 
@@ -671,6 +673,22 @@ struct cel_gc_result {
  * removed. */
 int cel_gc(struct cel_store *store, const struct cel_gc_options *options, struct cel_gc_result *out,
 	   struct cel_error *e);
+
+/* ------------------------------------------------------------------------------------------------- peers */
+
+/* Remotes: short names for places of other stores, in the settings of this one. */
+#define CEL_REMOTE_MAX 63u   /* bytes of a name, which is one as collections have */
+#define CEL_PLACE_MAX 4500u  /* bytes of a place */
+
+/* place: PATH or [USER@]HOST:PATH; of a PATH the absolute one is kept. CEL_ECANTCREAT if the name is taken. */
+int cel_remote_add(struct cel_store *store, const char *name, const char *place, struct cel_error *e);
+/* CEL_ENOINPUT if there is none. */
+int cel_remote_remove(struct cel_store *store, const char *name, struct cel_error *e);
+/* The place of a remote. CEL_ENOINPUT if there is none. */
+int cel_remote_get(struct cel_store *store, const char *name, char place[CEL_PLACE_MAX + 1], struct cel_error *e);
+/* By name. A non-zero result of `call` stops and is returned. */
+typedef int cel_remote_fn(void *context, const char *name, const char *place, struct cel_error *e);
+int cel_remote_list(struct cel_store *store, cel_remote_fn *call, void *context, struct cel_error *e);
 
 /* ------------------------------------------------------------------------------------------ this library */
 

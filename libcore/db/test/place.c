@@ -67,6 +67,26 @@ static void bad_places(void **state)
 	}
 }
 
+static void places_of_stores(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		enum cel_place_kind kind;
+	} STORES[] = {{"./a:b", CEL_PLACE_PATH}, {"/srv/store", CEL_PLACE_PATH}, {"host:store", CEL_PLACE_HOST},
+		      {"me@host:~/s", CEL_PLACE_HOST}, {"berlin", CEL_PLACE_REMOTE}};
+	static const char *const BAD[] = {"", "-x", "-host:path", "host:", ":path", "a b"};
+	struct cel_place place;
+	struct cel_error e;
+	for (size_t i = 0; i < sizeof STORES / sizeof *STORES; i++) {
+		assert_int_equal(cel_place_parse_store(STORES[i].text, &place, &e), 0);
+		assert_int_equal(place.kind, STORES[i].kind);
+		assert_string_equal(place.rev, "");
+	}
+	for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+		assert_int_equal(cel_place_parse_store(BAD[i], &place, &e), CEL_EUSAGE);
+}
+
 static void parts_too_long(void **state)
 {
 	(void)state;
@@ -93,6 +113,7 @@ int main(void)
 		cmocka_unit_test(good_places),
 		cmocka_unit_test(bad_places),
 		cmocka_unit_test(parts_too_long),
+		cmocka_unit_test(places_of_stores),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
