@@ -166,7 +166,7 @@ int child_finish(struct child *c, struct cel_error *e)
 		return error_set_errno(e, CEL_EINTERNAL, errno, "%s", c->name);
 	read_message(c, message, sizeof message);
 	if (WIFSIGNALED(status))
-		return error_set(e, CEL_EDATA, "%s was ended by signal %d while it read the file", c->name, WTERMSIG(status));
+		return error_set(e, CEL_EDATA, "%s was ended by signal %d", c->name, WTERMSIG(status));
 	if (WEXITSTATUS(status) == 0)
 		return 0;
 	return error_set(e, code_of(WEXITSTATUS(status)), "%s", message[0] != '\0' ? message : "cannot be read");

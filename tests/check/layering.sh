@@ -14,9 +14,10 @@ libcore/ingest: libcore/ingest libcore/io libcore/base libcore/include
 libcore/store: libcore/store libcore/io libcore/base libcore/include
 libcore/prolly: libcore/prolly libcore/store libcore/io libcore/base libcore/include
 libcore/hnsw: libcore/hnsw libcore/base libcore/include simd
+libcore/filter: libcore/filter libcore/io libcore/base libcore/include
 libcore/version: libcore/version libcore/prolly libcore/store libcore/io libcore/base libcore/include
 libcore/sync: libcore/sync libcore/version libcore/prolly libcore/store libcore/io libcore/base libcore/include
-libcore/db: libcore/db libcore/sync libcore/version libcore/prolly libcore/hnsw libcore/store libcore/ingest libcore/io libcore/base libcore/include simd
+libcore/db: libcore/db libcore/sync libcore/version libcore/prolly libcore/hnsw libcore/filter libcore/store libcore/ingest libcore/io libcore/base libcore/include simd
 libcore/include:
 tools: tools libcore/include
 examples: examples libcore/include
@@ -31,6 +32,7 @@ zstd.h libcore/io
 lzma.h libcore/io
 zip.h libexec/celestica
 hdf5.h libexec/celestica
+jq.h libexec/celestica
 simdjson.h libcore/ingest
 openssl/ libcore/base
 sleef.h simd
