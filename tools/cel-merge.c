@@ -29,7 +29,7 @@ static const struct cli_option OPTIONS[] = {
 	{'j', "jobs", "N", "threads for the index (default: all processors)"},
 	{OPT_NO_INDEX, "no-index", NULL, "do not build the index"},
 	{OPT_M, "M", "M", "links a node of the index (default 16)"},
-	{OPT_EF_CONSTRUCTION, "ef-construction", "N", "beam while building the index (default 200)"},
+	{OPT_EF_CONSTRUCTION, "ef-construction", "N", "beam while building the index (default 150)"},
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,

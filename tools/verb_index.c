@@ -8,7 +8,7 @@ enum { OPT_M = CLI_OWN, OPT_EF_CONSTRUCTION, OPT_CANONICAL };
 static const struct cli_option INDEX_OPTIONS[] = {
 	CLI_OPTION_STORE,
 	{OPT_M, "M", "M", "links a node of the index (default 16)"},
-	{OPT_EF_CONSTRUCTION, "ef-construction", "N", "beam while building the index (default 200)"},
+	{OPT_EF_CONSTRUCTION, "ef-construction", "N", "beam while building the index (default 150)"},
 	{OPT_CANONICAL, "canonical", NULL, "build anew, so that others can check the file by building it"},
 	{'j', "jobs", "N", "threads (default: all processors)"},
 	CLI_OPTION_QUIET,

@@ -42,6 +42,12 @@ static uint32_t nodes_on_level(const struct builder *b, uint32_t level)
 	return low - b->start;
 }
 
+/* How many links a node chooses itself: at first there is room left in its row for edges back. */
+static uint32_t own_links(const struct builder *b, uint32_t level)
+{
+	return level == 0 ? b->slot_size : b->M;
+}
+
 static void search_node(struct builder *b, struct worker *w, uint32_t place)
 {
 	const struct graph *g = &b->graph;
@@ -54,14 +60,14 @@ static void search_node(struct builder *b, struct worker *w, uint32_t place)
 		walk_beam(&w->walk, g, level, 1, b->ef);
 		for (uint32_t i = 0; i < w->walk.size; i++)
 			w->keys[i] = w->walk.pool[i] & ~1ull;
-		uint32_t count = prune(&w->pruner, g, w->keys, w->walk.size, b->M);
+		uint32_t count = prune(&w->pruner, g, w->keys, w->walk.size, own_links(b, level));
 		row_set(b, level, node, w->keys, count);
 		size_t slot = place - b->start;
 		for (uint32_t l = 0; l < level; l++)
 			slot += nodes_on_level(b, l);
 		b->slot_counts[slot] = (uint16_t)count;
 		for (uint32_t i = 0; i < count; i++)
-			b->slots[slot * b->M + i] = (struct edge){
+			b->slots[slot * b->slot_size + i] = (struct edge){
 				.where = (uint64_t)level << 32 | key_ordinal(w->keys[i]),
 				.key = key_make(key_distance(w->keys[i]), node),
 			};
@@ -85,11 +91,11 @@ static int batch_reserve(struct builder *b, size_t pairs, struct cel_error *e)
 	mem_free(b->edges);
 	mem_free(b->slot_counts);
 	b->slots_room = 0;
-	b->slots = mem_calloc(pairs * b->M, sizeof *b->slots);
-	b->edges = mem_calloc(pairs * b->M, sizeof *b->edges);
+	b->slots = mem_calloc(pairs * b->slot_size, sizeof *b->slots);
+	b->edges = mem_calloc(pairs * b->slot_size, sizeof *b->edges);
 	b->slot_counts = mem_calloc(pairs, sizeof *b->slot_counts);
 	if (b->slots == NULL || b->edges == NULL || b->slot_counts == NULL)
-		return error_nomem(e, pairs * b->M * sizeof *b->slots);
+		return error_nomem(e, pairs * b->slot_size * sizeof *b->slots);
 	b->slots_room = pairs;
 	return 0;
 }
@@ -107,7 +113,7 @@ static void deal_edges(struct builder *b, size_t pairs)
 	memset(next, 0, sizeof b->bucket_start);
 	for (size_t slot = 0; slot < pairs; slot++)
 		for (uint32_t i = 0; i < b->slot_counts[slot]; i++)
-			next[edge_bucket(&b->slots[slot * b->M + i])]++;
+			next[edge_bucket(&b->slots[slot * b->slot_size + i])]++;
 	size_t total = 0;
 	for (uint32_t bucket = 0; bucket < BUCKETS; bucket++) {
 		size_t count = next[bucket];
@@ -116,7 +122,7 @@ static void deal_edges(struct builder *b, size_t pairs)
 	}
 	for (size_t slot = 0; slot < pairs; slot++)
 		for (uint32_t i = 0; i < b->slot_counts[slot]; i++) {
-			const struct edge *edge = &b->slots[slot * b->M + i];
+			const struct edge *edge = &b->slots[slot * b->slot_size + i];
 			b->edges[next[edge_bucket(edge)]++] = *edge;
 		}
 	memmove(next + 1, next, BUCKETS * sizeof *next); /* the ends of the buckets are the next ones' starts */

@@ -111,6 +111,7 @@ int builder_new(const struct graph *nodes, const struct hnsw_params *params, str
 	b->graph = *nodes;
 	b->graph.entry = LINK_NONE;
 	b->M = params->M;
+	b->slot_size = b->M * 3 / 2;
 	b->ef = params->ef_construction;
 	b->team = team;
 	b->batch_max = nodes->n_nodes / BATCH_BOUND + 1;

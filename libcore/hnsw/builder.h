@@ -36,8 +36,9 @@ struct builder {
 	uint32_t inserted;     /* of that */
 	/* of the batch: */
 	uint32_t start, end;   /* places in the order */
-	struct edge *slots;    /* M for each (node, level), by level */
-	uint16_t *slot_counts; /* how many of the M are filled */
+	uint32_t slot_size;    /* own links of a node on a level at most */
+	struct edge *slots;    /* slot_size for each (node, level), by level */
+	uint16_t *slot_counts; /* how many of them are filled */
 	size_t slots_room;     /* (node, level) pairs there is room for */
 	struct edge *edges;    /* the same, dealt into buckets */
 	size_t bucket_start[BUCKETS + 1];

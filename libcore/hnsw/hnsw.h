@@ -17,7 +17,7 @@ struct hnsw_params {
 	uint32_t ef_construction; /* beam while building, 8..4096 */
 };
 #define HNSW_M_DEFAULT 16
-#define HNSW_EF_CONSTRUCTION_DEFAULT 200
+#define HNSW_EF_CONSTRUCTION_DEFAULT 150
 
 /* Records in ascending id order; slices borrowed until the next call; 1 an item, 0 the end, negative an error. */
 struct hnsw_input {

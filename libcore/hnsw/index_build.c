@@ -3,7 +3,7 @@
  *
  *   input -> gather (scratch file) -> learn the quantiser, or the parent's -> group into nodes, in hash order
  *         -> write vectors, digests, ids to the file      (page cache from here on; the scratch file goes)
- *         -> rows of codes -> graph without the last nodes -> recall table -> the last nodes
+ *         -> rows of codes -> graph without the last nodes -> recall table -> the last nodes -> no islands
  *            or, carried:     the parent's graph less what is gone, and what is new (carry.h); the parent's recall table
  *         -> write codes, links, table, header
  *
@@ -23,6 +23,7 @@
 #include "pages.h"
 #include "recall_table.h"
 #include "record.h"
+#include "repair.h"
 
 struct build {
 	const struct hnsw_params *params;
@@ -255,9 +256,10 @@ static int build_graph(struct build *b, struct cel_error *e)
 		if (rc == 0)
 			rc = builder_insert(b->builder, n_nodes, &b->progress, e);
 	}
-	if (rc == 0)
-		builder_trim(b->builder);
-	return rc;
+	if (rc < 0)
+		return rc;
+	builder_trim(b->builder);
+	return builder_reach(b->builder, NULL, e);
 }
 
 static int grow_graph(struct build *b, struct cel_error *e)

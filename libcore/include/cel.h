@@ -182,7 +182,7 @@ int cel_index_get(struct cel_store *store, const char *rev, struct cel_index_sta
 typedef int cel_progress_fn(void *context, const char *phase, uint64_t done, uint64_t total);
 
 struct cel_index_options {
-	uint32_t M, ef_construction; /* 0: those of a near index, else the defaults (16, 200) */
+	uint32_t M, ef_construction; /* 0: those of a near index, else the defaults (16, 150) */
 	bool is_canonical;           /* nothing but a fresh build of this tree will do */
 	uint32_t threads;            /* 0: all processors */
 	cel_progress_fn *on_progress; /* may be NULL */
@@ -495,7 +495,7 @@ struct cel_build_options {
 	bool is_replacing;        /* the set becomes exactly the rows: records that no row names are deleted */
 	bool is_keeping_metadata; /* a row without metadata leaves that of the record it replaces */
 	bool is_without_index;
-	uint32_t M, ef_construction; /* 0: those of the index there is, else the defaults (16, 200) */
+	uint32_t M, ef_construction; /* 0: those of the index there is, else the defaults (16, 150) */
 	const char *author, *message; /* NULL: none */
 	int64_t time;          /* of the commit, Unix seconds; negative: now */
 	/* Told of bad rows that were skipped, one line each; may be NULL. */

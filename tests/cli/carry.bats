@@ -167,7 +167,7 @@ follow() { # SEED DELETED CHANGED ADDED: one more commit, with what becomes of t
 	[[ $(index_line words) == *", canonical" ]]
 	churn 3 3 3 3
 	exits 0 cel index -q --M 8 words
-	[[ $(index_line words) == "M 8, ef_construction 200,"*", canonical" ]]
+	[[ $(index_line words) == "M 8, ef_construction 150,"*", canonical" ]]
 }
 
 @test "a carried index is the same for 1 and 2 threads and every instruction set" {

@@ -101,7 +101,7 @@ import json, sys, os, hashlib
 r = json.load(sys.stdin)
 for key in ("commit", "tree", "records", "schema", "index"): assert key in r, key
 assert r["name"] == "c" and r["records"] == 20 and r["index"]["nodes"] == 20
-assert r["index"]["M"] == 16 and r["index"]["ef_construction"] == 200
+assert r["index"]["M"] == 16 and r["index"]["ef_construction"] == 150
 assert os.path.getsize(r["index"]["path"]) == r["index"]["bytes"] and len(r["index"]["digest"]) == 64'
 	cel show --json c~1 | grep -q '"records":10,'
 	run ! grep -q '"name"' <(cel show --json c~1)

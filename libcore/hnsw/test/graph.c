@@ -170,17 +170,22 @@ static int key_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Algorithm 4 as printed. */
+/* Algorithm 4 as printed, with keepPrunedConnections. */
 static uint32_t plain_prune(const struct rows *r, uint64_t *keys, uint32_t count, uint32_t limit)
 {
-	uint32_t kept = 0;
+	uint64_t dropped[400];
+	uint32_t kept = 0, n_dropped = 0;
 	for (uint32_t i = 0; i < count && kept < limit; i++) {
 		bool is_good = true;
 		for (uint32_t j = 0; j < kept && is_good; j++)
 			is_good = plain_code_distance(r, key_ordinal(keys[i]), key_ordinal(keys[j])) >= key_distance(keys[i]);
 		if (is_good)
 			keys[kept++] = keys[i];
+		else
+			dropped[n_dropped++] = keys[i];
 	}
+	for (uint32_t i = 0; i < n_dropped && kept < limit; i++)
+		keys[kept++] = dropped[i];
 	return kept;
 }
 
