@@ -348,6 +348,45 @@ static void dot_u8_i8_many_avx2(const int8_t *query, const uint8_t *base, size_t
 	byte_sum_many(query, base, stride, ordinals, count, n, out, DOT_U8_I8);
 }
 
+/* ---- sketches
+ *
+ * A look-up gives 32 bytes, one a place. They are added up as 16 bits: `all` has even places and 256 times the odd ones,
+ * `odd` the odd ones, and even = all - 256 odd modulo 2^16. */
+
+SIMD_INLINE uint32_t sift8(const uint8_t *sketch, __m128i entries, __m256 step, __m256 shift, __m256 bound)
+{
+	__m256 a = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(const void *)sketch));
+	__m256 b = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(const void *)(sketch + 64)));
+	__m256 t = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(entries)), step);
+	t = _mm256_add_ps(t, shift);
+	__m256 estimate = _mm256_sub_ps(a, _mm256_mul_ps(b, t));
+	return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(estimate, bound, _CMP_LT_OQ));
+}
+
+static uint32_t sift_b1_avx2(const uint8_t *sketch, const uint8_t *tables, size_t n_directions, float step, float shift,
+			     float bound)
+{
+	const __m256i nibble = _mm256_set1_epi8(15);
+	__m256i all = _mm256_setzero_si256();
+	__m256i odd = _mm256_setzero_si256();
+	for (size_t half = 0; half < n_directions / 8; half++) {
+		__m256i x = load32(sketch + 128 + 32 * half);
+		const uint8_t *table = tables + half / 2 * 128 + half % 2 * 32;
+		__m256i low = _mm256_shuffle_epi8(load32(table), _mm256_and_si256(x, nibble));
+		__m256i high = _mm256_shuffle_epi8(load32(table + 64), _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble));
+		all = _mm256_add_epi16(all, _mm256_add_epi16(low, high));
+		odd = _mm256_add_epi16(odd, _mm256_add_epi16(_mm256_srli_epi16(low, 8), _mm256_srli_epi16(high, 8)));
+	}
+	__m256i even = _mm256_sub_epi16(all, _mm256_slli_epi16(odd, 8));
+	__m256i first = _mm256_unpacklo_epi16(even, odd);  /* places 0..7, 16..23 */
+	__m256i second = _mm256_unpackhi_epi16(even, odd); /* places 8..15, 24..31 */
+	__m256 m = _mm256_set1_ps(step), s = _mm256_set1_ps(shift), b = _mm256_set1_ps(bound);
+	return sift8(sketch, _mm256_castsi256_si128(first), m, s, b) |
+	       sift8(sketch + 16, _mm256_castsi256_si128(second), m, s, b) << 8 |
+	       sift8(sketch + 32, _mm256_extracti128_si256(first, 1), m, s, b) << 16 |
+	       sift8(sketch + 48, _mm256_extracti128_si256(second, 1), m, s, b) << 24;
+}
+
 /* ---- bits */
 
 /* Bits of each 8 bytes. */
@@ -398,6 +437,7 @@ void simd_fill_avx2(struct simd_kernels *table)
 {
 	*table = (struct simd_kernels){
 		.name = "avx2",
+		.sift_b1 = sift_b1_avx2,
 		.l2sq_f32 = l2sq_f32_avx2,
 		.dot_f32 = dot_f32_avx2,
 		.l2sq_f16 = l2sq_f16_avx2,

@@ -247,6 +247,49 @@ static int32_t dot_i8_u8_avx512(const int8_t *query, const uint8_t *row, size_t 
 SIMD_MANY(l2sq_u8_many_avx512, l2sq_u8_avx512, uint8_t, uint8_t, uint32_t)
 SIMD_MANY(dot_u8_i8_many_avx512, dot_i8_u8_avx512, int8_t, uint8_t, int32_t)
 
+/* ---- sketches
+ *
+ * A look-up gives 64 bytes, two groups of directions of the 32 places. They are added up as 16 bits: `all` has even places
+ * and 256 times the odd ones, `odd` the odd ones, and even = all - 256 odd modulo 2^16. */
+
+SIMD_INLINE __m256i add_halves(__m512i v)
+{
+	return _mm256_add_epi16(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+}
+
+SIMD_INLINE uint32_t sift16(const uint8_t *sketch, __m256i entries, __m512 step, __m512 shift, __m512 bound)
+{
+	__m512 a = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)(const void *)sketch));
+	__m512 b = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)(const void *)(sketch + 64)));
+	__m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(entries)), step);
+	t = _mm512_add_ps(t, shift);
+	return _mm512_cmp_ps_mask(_mm512_sub_ps(a, _mm512_mul_ps(b, t)), bound, _CMP_LT_OQ);
+}
+
+static uint32_t sift_b1_avx512(const uint8_t *sketch, const uint8_t *tables, size_t n_directions, float step,
+			       float shift, float bound)
+{
+	const __m512i nibble = _mm512_set1_epi8(15);
+	__m512i all = _mm512_setzero_si512();
+	__m512i odd = _mm512_setzero_si512();
+	for (size_t block = 0; block < n_directions / 16; block++) {
+		__m512i x = _mm512_loadu_si512(sketch + 128 + 64 * block);
+		const uint8_t *table = tables + 128 * block;
+		__m512i low = _mm512_shuffle_epi8(_mm512_loadu_si512(table), _mm512_and_si512(x, nibble));
+		__m512i high = _mm512_shuffle_epi8(_mm512_loadu_si512(table + 64),
+						   _mm512_and_si512(_mm512_srli_epi16(x, 4), nibble));
+		all = _mm512_add_epi16(all, _mm512_add_epi16(low, high));
+		odd = _mm512_add_epi16(odd, _mm512_add_epi16(_mm512_srli_epi16(low, 8), _mm512_srli_epi16(high, 8)));
+	}
+	__m256i odds = add_halves(odd);
+	__m256i evens = _mm256_sub_epi16(add_halves(all), _mm256_slli_epi16(odds, 8));
+	__m256i first = _mm256_unpacklo_epi16(evens, odds);  /* places 0..7, 16..23 */
+	__m256i second = _mm256_unpackhi_epi16(evens, odds); /* places 8..15, 24..31 */
+	__m512 m = _mm512_set1_ps(step), s = _mm512_set1_ps(shift), b = _mm512_set1_ps(bound);
+	return sift16(sketch, _mm256_permute2x128_si256(first, second, 0x20), m, s, b) |
+	       sift16(sketch + 32, _mm256_permute2x128_si256(first, second, 0x31), m, s, b) << 16;
+}
+
 /* ---- bits */
 
 /* Bits of each 8 bytes. */
@@ -290,6 +333,7 @@ void simd_fill_avx512(struct simd_kernels *table)
 {
 	*table = (struct simd_kernels){
 		.name = "avx512",
+		.sift_b1 = sift_b1_avx512,
 		.l2sq_f32 = l2sq_f32_avx512,
 		.dot_f32 = dot_f32_avx512,
 		.l2sq_f16 = l2sq_f16_avx512,

@@ -202,6 +202,54 @@ static int32_t dot_i8_u8_neon(const int8_t *query, const uint8_t *row, size_t n)
 SIMD_MANY(l2sq_u8_many_neon, l2sq_u8_neon, uint8_t, uint8_t, uint32_t)
 SIMD_MANY(dot_u8_i8_many_neon, dot_i8_u8_neon, int8_t, uint8_t, int32_t)
 
+/* ---- sketches */
+
+/* Adds the entries that 16 places look up. */
+SIMD_INLINE void add_entries(uint16x8_t s[2], uint8x16_t table, uint8x16_t nibbles)
+{
+	uint8x16_t v = vqtbl1q_u8(table, nibbles);
+	s[0] = vaddw_u8(s[0], vget_low_u8(v));
+	s[1] = vaddw_high_u8(s[1], v);
+}
+
+/* Four places: bits 0..3. */
+SIMD_INLINE uint32_t sift4(const uint8_t *sketch, uint16x4_t entries, float step, float shift, float bound)
+{
+	static const uint32_t BIT[4] = {1, 2, 4, 8};
+	float32x4_t a = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(sketch)));
+	float32x4_t b = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(sketch + 64)));
+	float32x4_t t = vmulq_f32(vcvtq_f32_u32(vmovl_u16(entries)), vdupq_n_f32(step));
+	t = vaddq_f32(t, vdupq_n_f32(shift));
+	float32x4_t estimate = vsubq_f32(a, vmulq_f32(b, t));
+	return vaddvq_u32(vandq_u32(vcltq_f32(estimate, vdupq_n_f32(bound)), vld1q_u32(BIT)));
+}
+
+static uint32_t sift_b1_neon(const uint8_t *sketch, const uint8_t *tables, size_t n_directions, float step, float shift,
+			     float bound)
+{
+	uint16x8_t s[4];
+	for (int g = 0; g < 4; g++)
+		s[g] = vdupq_n_u16(0);
+	for (size_t half = 0; half < n_directions / 8; half++) {
+		const uint8_t *table = tables + half / 2 * 128 + half % 2 * 32;
+		uint8x16_t low = vld1q_u8(table);
+		uint8x16_t high = vld1q_u8(table + 64);
+#pragma GCC unroll 2
+		for (size_t part = 0; part < 2; part++) {
+			uint8x16_t x = vld1q_u8(sketch + 128 + 32 * half + 16 * part);
+			add_entries(s + 2 * part, low, vandq_u8(x, vdupq_n_u8(15)));
+			add_entries(s + 2 * part, high, vshrq_n_u8(x, 4));
+		}
+	}
+	uint32_t mask = 0;
+#pragma GCC unroll 4
+	for (int g = 0; g < 4; g++) {
+		mask |= sift4(sketch + 16 * g, vget_low_u16(s[g]), step, shift, bound) << 8 * g;
+		mask |= sift4(sketch + 16 * g + 8, vget_high_u16(s[g]), step, shift, bound) << (8 * g + 4);
+	}
+	return mask;
+}
+
 /* ---- bits */
 
 SIMD_INLINE uint32x4_t add_bits(uint32x4_t s, uint8x16_t v)
@@ -235,6 +283,7 @@ void simd_fill_neon(struct simd_kernels *table)
 {
 	*table = (struct simd_kernels){
 		.name = "neon",
+		.sift_b1 = sift_b1_neon,
 		.l2sq_f32 = l2sq_f32_neon,
 		.dot_f32 = dot_f32_neon,
 		.l2sq_f16 = l2sq_f16_neon,

@@ -153,6 +153,25 @@ static void jaccard_b1_scalar(const uint8_t *a, const uint8_t *b, size_t n, uint
 	}
 }
 
+static uint32_t sift_b1_scalar(const uint8_t *sketch, const uint8_t *tables, size_t n_directions, float step,
+			       float shift, float bound)
+{
+	uint32_t mask = 0;
+	for (size_t i = 0; i < 32; i++) {
+		uint32_t entries = 0;
+		for (size_t half = 0; half < n_directions / 8; half++) { /* of a block */
+			uint8_t nibbles = sketch[128 + 32 * half + i];
+			const uint8_t *table = tables + half / 2 * 128 + half % 2 * 32;
+			entries += (uint32_t)table[nibbles & 15] + table[64 + (nibbles >> 4)];
+		}
+		float t = (float)entries * step;
+		t += shift;
+		float estimate = load(sketch, i, SIMD_F16) - load(sketch + 64, i, SIMD_F16) * t;
+		mask |= (uint32_t)(estimate < bound) << i;
+	}
+	return mask;
+}
+
 SIMD_MANY(l2sq_f32_many_scalar, l2sq_f32_scalar, float, float, float)
 SIMD_MANY(dot_f32_many_scalar, dot_f32_scalar, float, float, float)
 SIMD_MANY(l2sq_u8_many_scalar, l2sq_u8_scalar, uint8_t, uint8_t, uint32_t)
@@ -163,6 +182,7 @@ void simd_fill_scalar(struct simd_kernels *table)
 {
 	*table = (struct simd_kernels){
 		.name = "scalar",
+		.sift_b1 = sift_b1_scalar,
 		.l2sq_f32 = l2sq_f32_scalar,
 		.dot_f32 = dot_f32_scalar,
 		.l2sq_f16 = l2sq_f16_scalar,

@@ -34,6 +34,19 @@ struct simd_kernels {
 	uint32_t (*hamming_b1)(const uint8_t *a, const uint8_t *b, size_t n);
 	void (*jaccard_b1)(const uint8_t *a, const uint8_t *b, size_t n, uint32_t *both, uint32_t *either);
 
+	/* Which of 32 places beside a node are estimated to be nearer than a bound, from one bit a direction (FastScan).
+	 * n_directions: a multiple of 16, at most 1024.
+	 *
+	 *     sketch   f16 A[32] | f16 B[32] | blocks of 64 bytes, one for 16 directions: byte 32 h + i of block b has
+	 *              4 bits of place i in each nibble
+	 *     tables   128 bytes for each block: the 16 entries of the low nibbles of half h at 32 h, twice; those of the
+	 *              high nibbles at 64 + 32 h, twice
+	 *
+	 * Bit i of the result: A[i] - B[i] * (sum * step + shift) < bound, where sum adds an entry for each nibble; every
+	 * operation is one of float, rounded. */
+	uint32_t (*sift_b1)(const uint8_t *sketch, const uint8_t *tables, size_t n_directions, float step, float shift,
+			    float bound);
+
 	/* One to many: out[i] = kernel(query, base + ordinals[i] * stride, n) for i < count; stride in bytes. The next
 	 * rows are prefetched while one is computed. */
 	void (*l2sq_f32_many)(const float *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,

@@ -51,7 +51,7 @@ static bool has_all_kernels(const struct simd_kernels *k)
 	       k->l2sq_bf16 != NULL && k->dot_bf16 != NULL && k->l2sq_i8 != NULL && k->dot_i8 != NULL &&
 	       k->l2sq_u8 != NULL && k->dot_u8 != NULL && k->dot_u8_i8 != NULL && k->hamming_b1 != NULL &&
 	       k->jaccard_b1 != NULL && k->l2sq_f32_many != NULL && k->dot_f32_many != NULL &&
-	       k->l2sq_u8_many != NULL && k->dot_u8_i8_many != NULL && k->hamming_b1_many != NULL;
+	       k->l2sq_u8_many != NULL && k->dot_u8_i8_many != NULL && k->hamming_b1_many != NULL && k->sift_b1 != NULL;
 }
 
 static void test_subsets(void **unused)
