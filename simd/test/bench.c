@@ -4,6 +4,9 @@
  *     warm   two vectors, again and again: the arithmetic alone
  *     many   one query against 32 rows chosen at random from a set; small: 1 MiB (level 2 cache), large: 256 MiB (memory)
  *
+ *     sift   sift_b1 with 64, 128 and 256 directions (under "dim"): a row of 32 places a call; warm, and as many takes them,
+ *            the rows four ahead asked for
+ *
  * The best of several rounds, since everything else on the machine only ever adds. CEL_SIMD is not looked at; the argument,
  * if any, is a substring of the kernels wanted. Built by `make bench-simd`, which runs it; no part of `make check`. */
 #include <stdio.h>
@@ -132,6 +135,44 @@ static double time_many(const struct simd_kernels *k, size_t which, size_t n, si
 	return best;
 }
 
+/* Nanoseconds a row, of `count` different rows in `set` bytes. */
+static double time_sift(const struct simd_kernels *k, size_t n_directions, size_t count, size_t set)
+{
+	enum { CALLS = 4096, AHEAD = 4 };
+	static uint8_t tables[8 * 256];
+	static uint32_t rows[CALLS + AHEAD];
+	size_t size = 128 + 4 * n_directions;
+	size_t calls = strcmp(k->name, "scalar") == 0 ? CALLS / 16 : CALLS;
+	uint64_t state = 2;
+	double best = 1e300;
+	sample_bytes(tables, sizeof tables, KIND_PLAIN, &state);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < CALLS + AHEAD; i++)
+			rows[i] = (uint32_t)(sample_next(&state) % (set / size) % count);
+		double start = now();
+		for (size_t i = 0; i < calls; i++) {
+			for (size_t line = 0; count > 1 && line < size; line += 64)
+				__builtin_prefetch(memory + rows[i + AHEAD] * size + line);
+			sink += k->sift_b1(memory + rows[i] * size, tables, n_directions, 0.01f, -1, 1);
+		}
+		double each = (now() - start) / (double)calls;
+		best = each < best ? each : best;
+	}
+	return best;
+}
+
+static void print_sift(const struct variants *variants)
+{
+	for (size_t n = 64; n <= 256; n *= 2) {
+		for (size_t v = 0; v < variants->count; v++) {
+			const struct simd_kernels *k = &variants->table[v];
+			printf("%s\t%#x\tsift_b1\t%zu\t%.1f\t%.1f\t%.1f\n", k->name, variants->features[v], n,
+			       time_sift(k, n, 1, SMALL), time_sift(k, n, SIZE_MAX, SMALL), time_sift(k, n, SIZE_MAX, LARGE));
+			fflush(stdout);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *wanted = argc > 1 ? argv[1] : "";
@@ -160,6 +201,8 @@ int main(int argc, char **argv)
 			}
 		}
 	}
+	if (strstr("sift_b1", wanted) != NULL)
+		print_sift(&variants);
 	free(memory);
 	return 0;
 }
