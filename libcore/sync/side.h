@@ -42,17 +42,16 @@ struct sync_commit {
 
 /* What a taker asks for, about a commit of the present page. */
 enum sync_ask_kind {
-	SYNC_NOTHING,
-	SYNC_PATCH,   /* from the tree of a parent, or from the empty one */
-	SYNC_NODE,    /* of the tree: the one of `level` that has `key` as its last; level SYNC_ROOT: the root */
-	SYNC_SUBTREE, /* that node and all below it: depth first, each leaf followed by the values it links */
+	SYNC_PATCH = 1, /* from the tree of a parent, or from the empty one */
+	SYNC_NODE,    /* of the tree: the one of the level `what` whose last id is `key`; level SYNC_ROOT: the root */
+	SYNC_SUBTREE, /* that one and all below it: depth first, each leaf followed by the values it links */
 	SYNC_VALUES,  /* the linked values of the record `key` */
 };
 enum { SYNC_BASE_EMPTY = 0, SYNC_BASE_FIRST = 1, SYNC_BASE_SECOND = 2, SYNC_ROOT = 15 };
 struct sync_ask {
 	enum sync_ask_kind kind;
 	uint32_t commit; /* position in the page */
-	uint32_t what;   /* SYNC_PATCH: the base; else the level */
+	uint32_t what;   /* SYNC_PATCH: the base; SYNC_NODE, SUBTREE: the level; else 0 */
 	uint8_t key[CEL_ID_MAX];
 	size_t key_size;
 };
@@ -64,7 +63,6 @@ enum sync_target { SYNC_FETCH, SYNC_PUSH };
 struct sync_take_options {
 	enum sync_target target;
 	const char *name;       /* of the collection (push: here; fetch: there) */
-	uint8_t from[STORE_ID_SIZE]; /* the other store */
 	bool is_dry_run, is_merging;
 	enum cel_policy policy;
 	uint64_t receive_max;
@@ -75,6 +73,8 @@ struct sync_taken {
 	char ref[STORE_REF_MAX];
 	uint64_t commits, trees, changes, nodes, values, kept, conflicts;
 };
+
+typedef int sync_block_fn(void *context, struct slice block, struct cel_error *e);
 
 struct sync_side {
 	void *context;
@@ -95,23 +95,25 @@ struct sync_side {
 	 * *changes: the records in it so far. */
 	int (*give_patch)(struct sync_giver *g, const struct cid *commit, uint32_t base, size_t limit, struct buf *out,
 			  uint64_t *changes, bool *is_end, struct cel_error *e);
-	/* The next block of what is asked for (a SYNC_NODE, SUBTREE or VALUES) is appended: 1, 0 when there are no more. */
-	int (*give_block)(struct sync_giver *g, const struct cid *commit, const struct sync_ask *ask, struct buf *out,
-			  struct cel_error *e);
+	/* Some of the blocks that are asked for (a SYNC_NODE, SUBTREE or VALUES), each to `each`, until about limit bytes have
+	 * gone; *is_end with the last. The ask may be given again only until then. */
+	int (*give_blocks)(struct sync_giver *g, const struct cid *commit, const struct sync_ask *ask, size_t limit,
+			   sync_block_fn *each, void *each_context, bool *is_end, struct cel_error *e);
 
 	int (*take_begin)(void *context, const struct sync_take_options *options, struct sync_taker **out, struct cel_error *e);
 	void (*take_end)(struct sync_taker *t); /* without take_finish: what is not whole is dropped */
 	/* Up to max commits that are here, the likeliest first; *is_last if there are no others. */
 	int (*take_haves)(struct sync_taker *t, struct cid *out, size_t max, size_t *n, bool *is_last, struct cel_error *e);
-	/* What was announced. *is_wanted: whether the commits are to come. */
-	int (*take_tip)(struct sync_taker *t, const struct cid *tip, uint64_t n_missing, struct slice schema, bool *is_wanted,
-			struct cel_error *e);
+	/* What was announced by the store of this id. *is_wanted: whether the commits are to come. */
+	int (*take_tip)(struct sync_taker *t, const uint8_t from[STORE_ID_SIZE], const struct cid *tip, uint64_t n_missing,
+			struct slice schema, bool *is_wanted, struct cel_error *e);
 	int (*take_commit)(struct sync_taker *t, const struct sync_commit *commit, struct cel_error *e);
 	/* After a page, and whenever all that was asked for has come: up to max things to ask for. *n 0: the page is done. */
 	int (*take_ask)(struct sync_taker *t, struct sync_ask *out, size_t max, size_t *n, struct cel_error *e);
 	/* A piece of the patch that was asked for first of those still open. */
 	int (*take_patch)(struct sync_taker *t, struct slice bytes, bool is_end, struct cel_error *e);
-	int (*take_block)(struct sync_taker *t, struct slice block, bool is_end, struct cel_error *e); /* likewise */
+	/* The next block of that. *is_end: it was the last of what was asked for first. */
+	int (*take_block)(struct sync_taker *t, struct slice block, bool *is_end, struct cel_error *e);
 	int (*take_finish)(struct sync_taker *t, struct sync_taken *out, struct cel_error *e);
 };
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of functions, and what it says of the store as a whole. Transfers are in sync_give.c and sync_take.c. */
+#include "sync_side.h"
+
+#include <stdio.h>
+
+#include "error.h"
+
+static int side_identify(void *context, uint8_t id[STORE_ID_SIZE], struct cel_error *e)
+{
+	struct cel_store *store = context;
+	struct store_read *read;
+	memset(id, 0, STORE_ID_SIZE);
+	int rc = store_read_begin(store->store, &read, e);
+	if (rc < 0)
+		return rc;
+	rc = store_read_id(read, id, e);
+	store_read_end(read);
+	return rc == CEL_ENOTFOUND ? 0 : rc; /* an old store, never written to since, stands as zeros */
+}
+
+static int fill_entry(struct store_read *read, struct sync_entry *out, struct cel_error *e)
+{
+	struct db_rev rev;
+	int rc = db_rev_load(read, &out->tip, &rev, e);
+	if (rc == 0)
+		rc = db_rev_has_tree(read, &rev, e);
+	if (rc > 0)
+		rc = prolly_count(read, &rev.commit.tree, &out->records, e);
+	if (rc < 0)
+		return rc;
+	out->schema = rev.schema;
+	out->generation = rev.commit.generation;
+	out->time = rev.commit.time;
+	return 1;
+}
+
+static int side_list(void *context, const char *after, struct sync_entry *out, struct cel_error *e)
+{
+	struct cel_store *store = context;
+	struct store_read *read;
+	char position[STORE_REF_MAX] = "";
+	*out = (struct sync_entry){0};
+	if (*after != '\0')
+		snprintf(position, sizeof position, HEADS_PREFIX "%s", after);
+	int rc = store_read_begin(store->store, &read, e);
+	if (rc < 0)
+		return rc;
+	rc = store_read_next_ref(read, HEADS_PREFIX, position, &out->tip, e);
+	if (rc > 0) {
+		snprintf(out->name, sizeof out->name, "%.*s", (int)CEL_NAME_MAX, position + strlen(HEADS_PREFIX));
+		rc = fill_entry(read, out, e);
+	}
+	store_read_end(read);
+	return rc;
+}
+
+void sync_side_init(struct sync_side *side, struct cel_store *store)
+{
+	*side = (struct sync_side){
+		.context = store,
+		.identify = side_identify,
+		.list = side_list,
+	};
+}
