@@ -13,6 +13,7 @@
  * bytes apart as 16 bits each and use vpmaddwd. A tail is the last 32 bytes read again with the old ones cleared, or a
  * copy if there are fewer. Bits are counted by looking nibbles up. */
 #include <immintrin.h>
+#include <sleef.h>
 
 #include "kernel.h"
 
@@ -431,7 +432,24 @@ static void jaccard_b1_avx2(const uint8_t *a, const uint8_t *b, size_t n, uint32
 	*either = total64(s_either);
 }
 
+SIMD_MANY_JACCARD(jaccard_b1_many_avx2, jaccard_b1_avx2)
 SIMD_MANY(hamming_b1_many_avx2, hamming_b1_avx2, uint8_t, uint8_t, uint32_t)
+
+#define ANALYTIC(name) name##_avx2
+#define ANALYTIC_LANES 4
+#define VEC __m256d
+#define VEC_SET(x) _mm256_set1_pd(x)
+#define VEC_WIDEN(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
+#define VEC_LOAD(p) _mm256_loadu_pd(p)
+#define VEC_STORE(p, v) _mm256_storeu_pd(p, v)
+#define VEC_MAX _mm256_max_pd
+#define VEC_MIN _mm256_min_pd
+#define VEC_SQRT _mm256_sqrt_pd
+#define VEC_LOG Sleef_cinz_logd4_u35avx
+#define VEC_SIN Sleef_cinz_sind4_u35avx
+#define VEC_COS Sleef_cinz_cosd4_u35avx
+#define VEC_ASIN Sleef_cinz_asind4_u35avx
+#include "analytic.h"
 
 void simd_fill_avx2(struct simd_kernels *table)
 {
@@ -456,5 +474,8 @@ void simd_fill_avx2(struct simd_kernels *table)
 		.l2sq_u8_many = l2sq_u8_many_avx2,
 		.dot_u8_i8_many = dot_u8_i8_many_avx2,
 		.hamming_b1_many = hamming_b1_many_avx2,
+		.jaccard_b1_many = jaccard_b1_many_avx2,
+		.jsd_f32 = jsd_f32_avx2,
+		.haversine_f32_many = haversine_f32_many_avx2,
 	};
 }

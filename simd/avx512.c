@@ -11,6 +11,8 @@
  * are modulo 2^32. Bits are counted by looking nibbles up. */
 #include "avx512.h"
 
+#include <sleef.h>
+
 /* ---- float */
 
 /* 16 elements from p + i, those of the mask (all if ~0); the others are neither read nor other than +0. */
@@ -327,7 +329,24 @@ static void jaccard_b1_avx512(const uint8_t *a, const uint8_t *b, size_t n, uint
 	*either = (uint32_t)_mm512_reduce_add_epi64(s_either);
 }
 
+SIMD_MANY_JACCARD(jaccard_b1_many_avx512, jaccard_b1_avx512)
 SIMD_MANY(hamming_b1_many_avx512, hamming_b1_avx512, uint8_t, uint8_t, uint32_t)
+
+#define ANALYTIC(name) name##_avx512
+#define ANALYTIC_LANES 8
+#define VEC __m512d
+#define VEC_SET(x) _mm512_set1_pd(x)
+#define VEC_WIDEN(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
+#define VEC_LOAD(p) _mm512_loadu_pd(p)
+#define VEC_STORE(p, v) _mm512_storeu_pd(p, v)
+#define VEC_MAX _mm512_max_pd
+#define VEC_MIN _mm512_min_pd
+#define VEC_SQRT _mm512_sqrt_pd
+#define VEC_LOG Sleef_cinz_logd8_u35avx512fnofma
+#define VEC_SIN Sleef_cinz_sind8_u35avx512fnofma
+#define VEC_COS Sleef_cinz_cosd8_u35avx512fnofma
+#define VEC_ASIN Sleef_cinz_asind8_u35avx512fnofma
+#include "analytic.h"
 
 void simd_fill_avx512(struct simd_kernels *table)
 {
@@ -352,5 +371,8 @@ void simd_fill_avx512(struct simd_kernels *table)
 		.l2sq_u8_many = l2sq_u8_many_avx512,
 		.dot_u8_i8_many = dot_u8_i8_many_avx512,
 		.hamming_b1_many = hamming_b1_many_avx512,
+		.jaccard_b1_many = jaccard_b1_many_avx512,
+		.jsd_f32 = jsd_f32_avx512,
+		.haversine_f32_many = haversine_f32_many_avx512,
 	};
 }

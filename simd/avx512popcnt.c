@@ -27,6 +27,7 @@ static void jaccard_b1_avx512popcnt(const uint8_t *a, const uint8_t *b, size_t n
 	*either = (uint32_t)_mm512_reduce_add_epi64(s_either);
 }
 
+SIMD_MANY_JACCARD(jaccard_b1_many_avx512popcnt, jaccard_b1_avx512popcnt)
 SIMD_MANY(hamming_b1_many_avx512popcnt, hamming_b1_avx512popcnt, uint8_t, uint8_t, uint32_t)
 
 void simd_fill_avx512popcnt(struct simd_kernels *table)
@@ -34,4 +35,5 @@ void simd_fill_avx512popcnt(struct simd_kernels *table)
 	table->hamming_b1 = hamming_b1_avx512popcnt;
 	table->jaccard_b1 = jaccard_b1_avx512popcnt;
 	table->hamming_b1_many = hamming_b1_many_avx512popcnt;
+	table->jaccard_b1_many = jaccard_b1_many_avx512popcnt;
 }

@@ -109,4 +109,18 @@ SIMD_INLINE void many_block(const uint8_t *base, size_t stride, const uint32_t *
 		}                                                                                                      \
 	}
 
+/* The same for jaccard_b1. */
+#define SIMD_MANY_JACCARD(name, kernel)                                                                                \
+	static void name(const uint8_t *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,          \
+			 size_t count, size_t n, uint32_t *both, uint32_t *either)                                     \
+	{                                                                                                              \
+		size_t ahead = many_ahead(n);                                                                          \
+		for (size_t i = 0; i < ahead; i++)                                                                     \
+			many_prefetch(base, stride, ordinals, count, i, n);                                            \
+		for (size_t i = 0; i < count; i++) {                                                                   \
+			many_prefetch(base, stride, ordinals, count, i + ahead, n);                                    \
+			kernel(query, many_row(base, stride, ordinals[i]), n, &both[i], &either[i]);                   \
+		}                                                                                                      \
+	}
+
 #endif

@@ -8,6 +8,7 @@
  * Integers: |a - b| and products of bytes fit 16 bits unsigned; vpadal adds pairs of them to 32-bit sums, which wrap.
  * u8 * i8 is widened to 16 bits and multiplied to 32. Bits are counted by vcnt. */
 #include <arm_neon.h>
+#include <sleef.h>
 
 #include "kernel.h"
 
@@ -277,7 +278,24 @@ static void jaccard_b1_neon(const uint8_t *a, const uint8_t *b, size_t n, uint32
 	*either = vaddvq_u32(s_either);
 }
 
+SIMD_MANY_JACCARD(jaccard_b1_many_neon, jaccard_b1_neon)
 SIMD_MANY(hamming_b1_many_neon, hamming_b1_neon, uint8_t, uint8_t, uint32_t)
+
+#define ANALYTIC(name) name##_neon
+#define ANALYTIC_LANES 2
+#define VEC float64x2_t
+#define VEC_SET(x) vdupq_n_f64(x)
+#define VEC_WIDEN(p) vcvt_f64_f32(vld1_f32(p))
+#define VEC_LOAD(p) vld1q_f64(p)
+#define VEC_STORE(p, v) vst1q_f64(p, v)
+#define VEC_MAX vmaxq_f64
+#define VEC_MIN vminq_f64
+#define VEC_SQRT vsqrtq_f64
+#define VEC_LOG Sleef_cinz_logd2_u35advsimdnofma
+#define VEC_SIN Sleef_cinz_sind2_u35advsimdnofma
+#define VEC_COS Sleef_cinz_cosd2_u35advsimdnofma
+#define VEC_ASIN Sleef_cinz_asind2_u35advsimdnofma
+#include "analytic.h"
 
 void simd_fill_neon(struct simd_kernels *table)
 {
@@ -302,5 +320,8 @@ void simd_fill_neon(struct simd_kernels *table)
 		.l2sq_u8_many = l2sq_u8_many_neon,
 		.dot_u8_i8_many = dot_u8_i8_many_neon,
 		.hamming_b1_many = hamming_b1_many_neon,
+		.jaccard_b1_many = jaccard_b1_many_neon,
+		.jsd_f32 = jsd_f32_neon,
+		.haversine_f32_many = haversine_f32_many_neon,
 	};
 }

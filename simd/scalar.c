@@ -8,6 +8,10 @@
  *
  * Integers: the sum modulo 2^32, which for at most 65535 elements is the sum itself. Elements are read by memcpy, since
  * pointers need no alignment. */
+#include <math.h>
+
+#include <sleef.h>
+
 #include "kernel.h"
 
 static float load(const uint8_t *p, size_t i, enum simd_element type)
@@ -176,7 +180,31 @@ SIMD_MANY(l2sq_f32_many_scalar, l2sq_f32_scalar, float, float, float)
 SIMD_MANY(dot_f32_many_scalar, dot_f32_scalar, float, float, float)
 SIMD_MANY(l2sq_u8_many_scalar, l2sq_u8_scalar, uint8_t, uint8_t, uint32_t)
 SIMD_MANY(dot_u8_i8_many_scalar, dot_i8_u8_scalar, int8_t, uint8_t, int32_t)
+SIMD_MANY_JACCARD(jaccard_b1_many_scalar, jaccard_b1_scalar)
 SIMD_MANY(hamming_b1_many_scalar, hamming_b1_scalar, uint8_t, uint8_t, uint32_t)
+
+static float load_float(const float *p)
+{
+	float value;
+	memcpy(&value, p, sizeof value);
+	return value;
+}
+
+#define ANALYTIC(name) name##_scalar
+#define ANALYTIC_LANES 1
+#define VEC double
+#define VEC_SET(x) (x)
+#define VEC_WIDEN(p) ((double)load_float(p))
+#define VEC_LOAD(p) (*(p))
+#define VEC_STORE(p, v) (*(p) = (v))
+#define VEC_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define VEC_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define VEC_SQRT sqrt
+#define VEC_LOG Sleef_cinz_logd1_u35purec
+#define VEC_SIN Sleef_cinz_sind1_u35purec
+#define VEC_COS Sleef_cinz_cosd1_u35purec
+#define VEC_ASIN Sleef_cinz_asind1_u35purec
+#include "analytic.h"
 
 void simd_fill_scalar(struct simd_kernels *table)
 {
@@ -201,5 +229,8 @@ void simd_fill_scalar(struct simd_kernels *table)
 		.l2sq_u8_many = l2sq_u8_many_scalar,
 		.dot_u8_i8_many = dot_u8_i8_many_scalar,
 		.hamming_b1_many = hamming_b1_many_scalar,
+		.jaccard_b1_many = jaccard_b1_many_scalar,
+		.jsd_f32 = jsd_f32_scalar,
+		.haversine_f32_many = haversine_f32_many_scalar,
 	};
 }

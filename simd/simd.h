@@ -5,6 +5,7 @@
  * l adding the terms l, l + 32, l + 64, ... in that order without FMA (a tail shorter than 32 adds to lanes 0..), then
  * the lanes are halved: s[l] += s[l + 16] for l < 16, then 8, 4, 2, 1. 16-bit elements are widened to float first
  * (exactly). Integer kernels are exact. Pointers need no alignment; n = 0 gives 0. n is at most 65535 elements.
+ * Kernels with logarithms or angles compute in double (analytic.h).
  *
  * This header and the files beside it use libc (and SLEEF) only. */
 #ifndef SIMD_SIMD_H
@@ -14,6 +15,8 @@
 #include <stdint.h>
 
 #define SIMD_LANES 32
+#define SIMD_DOUBLES 8
+#define SIMD_DEGREE 0x1.1df46a2529d39p-6 /* pi / 180 */
 
 struct simd_kernels {
 	const char *name; /* "scalar", "avx2", "avx512", "neon" */
@@ -47,6 +50,11 @@ struct simd_kernels {
 	uint32_t (*sift_b1)(const uint8_t *sketch, const uint8_t *tables, size_t n_directions, float step, float shift,
 			    float bound);
 
+	/* Adds to sums[l] the terms l, l + 8, l + 16, ... of 4 log(2) times the Jensen-Shannon divergence, in bits, of p * p_scale
+	 * and q * q_scale; no element is negative. n is a multiple of SIMD_DOUBLES but for the last piece. */
+	void (*jsd_f32)(const float *p, const float *q, double p_scale, double q_scale, size_t n,
+			double sums[SIMD_DOUBLES]);
+
 	/* One to many: out[i] = kernel(query, base + ordinals[i] * stride, n) for i < count; stride in bytes. The next
 	 * rows are prefetched while one is computed. */
 	void (*l2sq_f32_many)(const float *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
@@ -59,7 +67,15 @@ struct simd_kernels {
 			       size_t count, size_t n, int32_t *out); /* rows are u8, the query i8 */
 	void (*hamming_b1_many)(const uint8_t *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
 				size_t count, size_t n, uint32_t *out);
+	void (*jaccard_b1_many)(const uint8_t *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
+				size_t count, size_t n, uint32_t *both, uint32_t *either);
+	/* Rows and query are latitude and longitude in degrees; out: the angle between them in radians. */
+	void (*haversine_f32_many)(const float *query, const uint8_t *base, size_t stride, const uint32_t *ordinals,
+				   size_t count, double *out);
 };
+
+/* The point of the unit sphere at a latitude and longitude in degrees, in units of 2^-30. The same everywhere. */
+void simd_sphere(const float place[2], int32_t out[3]);
 
 /* The best table this CPU and operating system support, or the one CEL_SIMD names (scalar, avx2, avx512, neon). NULL if
  * CEL_SIMD names one that this machine lacks or does not know; simd_select_error() then says so. Thread-safe. */

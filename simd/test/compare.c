@@ -105,10 +105,13 @@ const char *compare_many_bytes(const struct simd_kernels *x, const struct simd_k
 	uint32_t *l2sq = new_output(rows->count);
 	uint32_t *dot = new_output(rows->count);
 	uint32_t *hamming = new_output(rows->count);
+	uint32_t *both = new_output(rows->count);
+	uint32_t *either = new_output(rows->count);
 	x->l2sq_u8_many(query, rows->base, rows->stride, rows->ordinals, rows->count, rows->n, l2sq);
 	x->dot_u8_i8_many((const int8_t *)query, rows->base, rows->stride, rows->ordinals, rows->count, rows->n,
 			  (int32_t *)dot);
 	x->hamming_b1_many(query, rows->base, rows->stride, rows->ordinals, rows->count, rows->n, hamming);
+	x->jaccard_b1_many(query, rows->base, rows->stride, rows->ordinals, rows->count, rows->n, both, either);
 	for (size_t i = 0; i < rows->count; i++) {
 		const uint8_t *row = row_at(rows, i);
 		if (l2sq[i] != y->l2sq_u8(query, row, rows->n))
@@ -117,11 +120,18 @@ const char *compare_many_bytes(const struct simd_kernels *x, const struct simd_k
 			wrong = "dot_u8_i8_many";
 		if (hamming[i] != y->hamming_b1(query, row, rows->n))
 			wrong = "hamming_b1_many";
+		uint32_t expected[2];
+		y->jaccard_b1(query, row, rows->n, &expected[0], &expected[1]);
+		if (both[i] != expected[0] || either[i] != expected[1])
+			wrong = "jaccard_b1_many";
 	}
-	if (l2sq[rows->count] != CANARY || dot[rows->count] != CANARY || hamming[rows->count] != CANARY)
+	if (l2sq[rows->count] != CANARY || dot[rows->count] != CANARY || hamming[rows->count] != CANARY ||
+	    both[rows->count] != CANARY || either[rows->count] != CANARY)
 		wrong = "bytes_many wrote too far";
 	free(l2sq);
 	free(dot);
 	free(hamming);
+	free(both);
+	free(either);
 	return wrong;
 }
