@@ -55,6 +55,13 @@ void print_float(FILE *out, float value)
 void print_json_vector(FILE *out, enum cel_type type, const uint8_t *vector, uint32_t dim)
 {
 	char text[CEL_ELEMENT_TEXT_MAX];
+	if (type == CEL_B1) {
+		putc('"', out);
+		for (size_t i = 0; i < cel_vector_size(type, dim); i++)
+			fprintf(out, "%02x", vector[i]);
+		putc('"', out);
+		return;
+	}
 	for (uint32_t i = 0; i < dim; i++) {
 		putc(i == 0 ? '[' : ',', out);
 		fwrite(text, 1, cel_element_format(type, vector, i, text), out);

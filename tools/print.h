@@ -13,6 +13,7 @@ void print_json_text(FILE *out, const char *text); /* NUL-terminated */
 void print_tsv_text(FILE *out, const char *text);
 /* The shortest decimal that reads back to the same float. */
 void print_float(FILE *out, float value);
+/* An array of numbers; bits as a string of hexadecimal digits. */
 void print_json_vector(FILE *out, enum cel_type type, const uint8_t *vector, uint32_t dim);
 /* "2026-11-22T07:00:00Z" */
 void print_time(FILE *out, uint64_t unix_seconds);

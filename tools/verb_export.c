@@ -72,6 +72,7 @@ static const char *npy_type(enum cel_type type)
 	case CEL_I8:
 		return "|i1";
 	case CEL_U8:
+	case CEL_B1: /* packed, as by numpy.packbits */
 		return "|u1";
 	default:
 		return NULL;
@@ -83,7 +84,8 @@ static void print_npy_header(const struct cel_schema *schema, uint64_t count)
 	char text[192];
 	const char *type = npy_type(schema->type);
 	int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%" PRIu64 ", %" PRIu32 "), }",
-			      type != NULL ? type : "<f4", count, schema->dim);
+			      type != NULL ? type : "<f4", count,
+			      schema->type == CEL_B1 ? (uint32_t)cel_vector_size(schema->type, schema->dim) : schema->dim);
 	int size = (10 + length + 1 + 63) / 64 * 64 - 10; /* data begins at a multiple of 64 */
 	fwrite("\x93NUMPY\x01\x00", 1, 8, stdout);
 	putchar(size & 0xff);

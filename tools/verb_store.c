@@ -34,8 +34,8 @@ enum { OPT_DIM = CLI_OWN, OPT_METRIC, OPT_TYPE, OPT_MODEL, OPT_FROM };
 static const struct cli_option CREATE_OPTIONS[] = {
 	CLI_OPTION_STORE,
 	{OPT_DIM, "dim", "N", "elements a vector (needed, unless there is --from)"},
-	{OPT_METRIC, "metric", "NAME", "l2 (default), ip or cosine"},
-	{OPT_TYPE, "type", "NAME", "element type: f32 (default), f16, bf16, i8 or u8"},
+	{OPT_METRIC, "metric", "NAME", "l2 (default), ip, cosine, jsd, haversine; of bits: hamming (default), jaccard"},
+	{OPT_TYPE, "type", "NAME", "element type: f32 (default), f16, bf16, i8, u8 or b1 (bits)"},
 	{OPT_MODEL, "model", "TEXT", "the model that made the vectors"},
 	{OPT_FROM, "from", "REV", "begin with this commit: another line of history, of the same schema"},
 	CLI_OPTION_LOCK_WAIT,
@@ -92,13 +92,15 @@ int verb_create(int argc, char **argv)
 	struct cli cli;
 	struct cel_error e;
 	struct cel_store *store;
-	struct cel_schema schema = {.type = CEL_F32, .metric = CEL_L2};
+	struct cel_schema schema = {.type = CEL_F32};
 	cli_init(&cli, &CREATE, argc, argv);
 	const char *from = parse_schema(&cli, &schema);
 	if (cli.n_operands != 1)
 		return cli_usage(&cli, "one COLLECTION, please");
 	if (schema.dim == 0 && from == NULL)
 		return cli_usage(&cli, "--dim is needed");
+	if (schema.metric == 0)
+		schema.metric = schema.type == CEL_B1 ? CEL_HAMMING : CEL_L2;
 	int status = cli_open_store(&cli, false, &store);
 	if (status != 0)
 		return status;

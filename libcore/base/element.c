@@ -15,9 +15,12 @@ static const struct {
 	const char *name;
 	size_t size;
 } TYPES[] = {
-	[CEL_F32] = {"f32", 4}, [CEL_F16] = {"f16", 2}, [CEL_BF16] = {"bf16", 2}, [CEL_I8] = {"i8", 1}, [CEL_U8] = {"u8", 1},
+	[CEL_F32] = {"f32", 4}, [CEL_F16] = {"f16", 2}, [CEL_BF16] = {"bf16", 2}, [CEL_I8] = {"i8", 1}, [CEL_U8] = {"u8", 1}, [CEL_B1] = {"b1", 0},
 };
-static const char *const METRICS[] = {[CEL_L2] = "l2", [CEL_IP] = "ip", [CEL_COSINE] = "cosine"};
+static const char *const METRICS[] = {
+	[CEL_L2] = "l2", [CEL_IP] = "ip", [CEL_COSINE] = "cosine", [CEL_HAMMING] = "hamming", [CEL_JACCARD] = "jaccard",
+	[CEL_JSD] = "jsd", [CEL_HAVERSINE] = "haversine",
+};
 
 const char *cel_type_name(enum cel_type type)
 {
@@ -29,6 +32,11 @@ size_t cel_type_size(enum cel_type type)
 	return TYPES[type].size;
 }
 
+size_t cel_vector_size(enum cel_type type, uint32_t dim)
+{
+	return type == CEL_B1 ? ((size_t)dim + 7) / 8 : dim * cel_type_size(type);
+}
+
 const char *cel_metric_name(enum cel_metric metric)
 {
 	return METRICS[metric];
@@ -36,24 +44,24 @@ const char *cel_metric_name(enum cel_metric metric)
 
 int cel_type_parse(const char *name, enum cel_type *out, struct cel_error *e)
 {
-	for (int i = CEL_F32; i <= CEL_U8; i++) {
+	for (int i = CEL_F32; i <= CEL_B1; i++) {
 		if (strcmp(name, TYPES[i].name) == 0) {
 			*out = (enum cel_type)i;
 			return 0;
 		}
 	}
-	return error_set(e, CEL_EUSAGE, "'%.100s' is no element type (f32, f16, bf16, i8, u8)", name);
+	return error_set(e, CEL_EUSAGE, "'%.100s' is no element type (f32, f16, bf16, i8, u8, b1)", name);
 }
 
 int cel_metric_parse(const char *name, enum cel_metric *out, struct cel_error *e)
 {
-	for (int i = CEL_L2; i <= CEL_COSINE; i++) {
+	for (int i = CEL_L2; i <= CEL_HAVERSINE; i++) {
 		if (strcmp(name, METRICS[i]) == 0) {
 			*out = (enum cel_metric)i;
 			return 0;
 		}
 	}
-	return error_set(e, CEL_EUSAGE, "'%.100s' is no metric (l2, ip, cosine)", name);
+	return error_set(e, CEL_EUSAGE, "'%.100s' is no metric (l2, ip, cosine, hamming, jaccard, jsd, haversine)", name);
 }
 
 /* A double to a 16-bit float with the given widths; exponent + mantissa = 15 bits. */
@@ -155,6 +163,8 @@ int element_store(enum cel_type type, double value, uint8_t *out, struct cel_err
 		if (!isfinite(type == CEL_F16 ? f16_to_f32(narrow) : bf16_to_f32(narrow)))
 			return error_set(e, CEL_EDATA, "%g is too large for %s", value, cel_type_name(type));
 		return 0;
+	case CEL_B1: /* not packed yet */
+		return store_integer(value, 0, 1, out, e);
 	case CEL_F32:
 	default: {
 		float single = (float)value;
@@ -184,6 +194,10 @@ void element_widen(enum cel_type type, const uint8_t *in, size_t count, float *o
 	case CEL_U8:
 		for (size_t i = 0; i < count; i++)
 			out[i] = (float)in[i];
+		break;
+	case CEL_B1:
+		for (size_t i = 0; i < count; i++)
+			out[i] = bit_get(in, i) ? 1 : 0;
 		break;
 	case CEL_F32:
 	default:

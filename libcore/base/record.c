@@ -94,11 +94,46 @@ static int report_not_finite(const struct cel_schema *schema, const uint8_t *vec
 	return error_set(e, CEL_EDATA, "an element is not finite");
 }
 
+/* What is over in the last byte is 0, or equal sets of bits would have several forms. */
+static int check_bits(const struct cel_schema *schema, const uint8_t *vector, struct cel_error *e)
+{
+	uint32_t used = schema->dim % 8;
+	if (used != 0 && (vector[schema->dim / 8] & 0xffu >> used) != 0)
+		return error_set(e, CEL_EDATA, "a bit behind the last element, %u, is set", schema->dim);
+	return 0;
+}
+
+/* jsd: probabilities but for their sum. */
+static int check_histogram(const struct cel_schema *schema, const uint8_t *vector, double square_sum, struct cel_error *e)
+{
+	size_t element_size = cel_type_size(schema->type);
+	for (size_t i = 0; i < schema->dim; i++) {
+		float value;
+		element_widen(schema->type, vector + i * element_size, 1, &value);
+		if (value < 0)
+			return error_set(e, CEL_EDATA, "element %zu is negative, %g (metric jsd)", i + 1, (double)value);
+	}
+	return square_sum > 0 ? 0 : error_set(e, CEL_EDATA, "the elements are all zero, which is no distribution (metric jsd)");
+}
+
+static int check_place(const uint8_t *vector, struct cel_error *e)
+{
+	float place[2];
+	element_widen(CEL_F32, vector, 2, place);
+	if (fabsf(place[0]) > 90)
+		return error_set(e, CEL_EDATA, "the latitude, %g, is not in -90..90 degrees (element 1)", (double)place[0]);
+	if (fabsf(place[1]) > 180)
+		return error_set(e, CEL_EDATA, "the longitude, %g, is not in -180..180 degrees (element 2)", (double)place[1]);
+	return 0;
+}
+
 int record_check_vector(const struct cel_schema *schema, struct slice vector, struct cel_error *e)
 {
 	if (vector.size != schema_vector_size(schema))
 		return error_set(e, CEL_EDATA, "the vector has %zu bytes, not %zu", vector.size,
 				 schema_vector_size(schema));
+	if (schema->type == CEL_B1)
+		return check_bits(schema, vector.data, e);
 	double square_sum = vector_square_sum(schema, vector.data);
 	if (!isfinite(square_sum))
 		return report_not_finite(schema, vector.data, e);
@@ -109,6 +144,29 @@ int record_check_vector(const struct cel_schema *schema, struct slice vector, st
 				 sqrt(square_sum));
 	if (!(square_sum <= 1e37))
 		return error_set(e, CEL_EDATA, "the norm of the vector, %g, is out of range (up to 3e18)", sqrt(square_sum));
+	if (schema->metric == CEL_JSD)
+		return check_histogram(schema, vector.data, square_sum, e);
+	if (schema->metric == CEL_HAVERSINE)
+		return check_place(vector.data, e);
+	return 0;
+}
+
+/* Pairs that make no sense are refused where a schema is made or read. */
+static int check_pair(const struct cel_schema *schema, struct cel_error *e)
+{
+	const char *type = cel_type_name(schema->type), *metric = cel_metric_name(schema->metric);
+	bool is_of_bits = schema->metric == CEL_HAMMING || schema->metric == CEL_JACCARD;
+	if (schema->type == CEL_B1 && !is_of_bits)
+		return error_set(e, CEL_EUSAGE, "element type b1 has the metrics hamming and jaccard, not %s", metric);
+	if (schema->type != CEL_B1 && is_of_bits)
+		return error_set(e, CEL_EUSAGE, "metric %s is for bits, element type b1, not %s", metric, type);
+	if (schema->metric == CEL_JSD && schema->type == CEL_I8)
+		return error_set(e, CEL_EUSAGE, "metric jsd has no use for negative elements: type u8, not i8");
+	if (schema->metric == CEL_HAVERSINE && schema->type != CEL_F32)
+		return error_set(e, CEL_EUSAGE, "metric haversine needs element type f32: %s is too coarse for degrees", type);
+	if (schema->metric == CEL_HAVERSINE && schema->dim != 2)
+		return error_set(e, CEL_EUSAGE, "metric haversine has dimension 2, latitude and longitude in degrees, not %u",
+				 schema->dim);
 	return 0;
 }
 
@@ -116,13 +174,13 @@ int schema_check(const struct cel_schema *schema, struct cel_error *e)
 {
 	if (schema->dim < 1 || schema->dim > CEL_DIM_MAX)
 		return error_set(e, CEL_EUSAGE, "dimension %u is not in 1..%u", schema->dim, CEL_DIM_MAX);
-	if (schema->type < CEL_F32 || schema->type > CEL_U8)
+	if (schema->type < CEL_F32 || schema->type > CEL_B1)
 		return error_set(e, CEL_EUSAGE, "unknown element type");
-	if (schema->metric < CEL_L2 || schema->metric > CEL_COSINE)
+	if (schema->metric < CEL_L2 || schema->metric > CEL_HAVERSINE)
 		return error_set(e, CEL_EUSAGE, "unknown metric");
 	if (memchr(schema->model, '\0', sizeof schema->model) == NULL || !utf8_is_valid(slice_text(schema->model)))
 		return error_set(e, CEL_EUSAGE, "the model name is not UTF-8 of at most 255 bytes");
-	return 0;
+	return check_pair(schema, e);
 }
 
 bool schema_equal(const struct cel_schema *a, const struct cel_schema *b)
@@ -132,5 +190,5 @@ bool schema_equal(const struct cel_schema *a, const struct cel_schema *b)
 
 size_t schema_vector_size(const struct cel_schema *schema)
 {
-	return schema->dim * cel_type_size(schema->type);
+	return cel_vector_size(schema->type, schema->dim);
 }

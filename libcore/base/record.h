@@ -15,8 +15,9 @@ int record_check_id(struct slice id, struct cel_error *e);
 /* [a-z0-9][a-z0-9._-]{0,62}; else CEL_EUSAGE. */
 int record_check_collection_name(const char *name, struct cel_error *e);
 
-/* A vector of elements as stored: dim * element size bytes, no NaN or infinity, and for cosine not all zero, nor of
- * a norm that a float cannot hold. Else CEL_EDATA with the position. */
+/* A vector of elements as stored: of the right size, no NaN or infinity, and for cosine not all zero, nor of a norm that a
+ * float cannot hold; jsd: nothing negative, not all zero; haversine: degrees; b1: no bit behind the last element. Else
+ * CEL_EDATA with the position. */
 int record_check_vector(const struct cel_schema *schema, struct slice vector, struct cel_error *e);
 
 int schema_check(const struct cel_schema *schema, struct cel_error *e); /* CEL_EUSAGE */

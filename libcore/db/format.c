@@ -21,6 +21,8 @@ static void make_c_locale(void)
 double cel_element(enum cel_type type, const uint8_t *vector, size_t position)
 {
 	float value;
+	if (type == CEL_B1)
+		return bit_get(vector, position) ? 1 : 0;
 	element_widen(type, vector + position * cel_type_size(type), 1, &value);
 	return (double)value;
 }
@@ -47,6 +49,10 @@ static int print_digits(char *out, int digits, double value)
 size_t cel_element_format(enum cel_type type, const uint8_t *vector, size_t position, char out[CEL_ELEMENT_TEXT_MAX])
 {
 	double value = cel_element(type, vector, position);
+	if (type == CEL_B1) {
+		memcpy(out, value != 0 ? "1" : "0", 2);
+		return 1;
+	}
 	const uint8_t *stored = vector + position * cel_type_size(type);
 	pthread_once(&c_locale_once, make_c_locale);
 	locale_t previous = uselocale(c_locale);

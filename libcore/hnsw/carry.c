@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "codes.h"
 #include "error.h"
 #include "levels.h"
 #include "repair.h"
@@ -111,6 +112,8 @@ static uint64_t share_at_ends(const struct hnsw_index *x, const uint32_t *nodes,
 static int check_codes(const struct hnsw_index *parent, const struct hnsw_index *view, const uint32_t *fresh,
 		       uint32_t n_fresh, struct cel_error *e)
 {
+	if (!codes_are_bytes(parent->graph.metric))
+		return 0;
 	uint64_t usual = share_at_ends(parent, NULL, parent->layout.n_nodes, parent->layout.n_nodes / SAMPLE + 1);
 	uint64_t here = share_at_ends(view, fresh, n_fresh, n_fresh / SAMPLE + 1);
 	if (here <= usual + CUT_OFF_MAX)

@@ -5,6 +5,9 @@
 
 #include <math.h>
 
+#include "bytes.h"
+#include "element.h"
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the index is mapped, not decoded: a little-endian host is needed"
 #endif
@@ -23,6 +26,8 @@ static double dot(const struct measure *m, const uint8_t *a, const uint8_t *b)
 		return m->kernels->dot_i8(x, y, m->dim);
 	case CEL_U8:
 		return m->kernels->dot_u8(x, y, m->dim);
+	case CEL_B1:
+		break;
 	}
 	return 0;
 }
@@ -41,33 +46,126 @@ static double l2sq(const struct measure *m, const uint8_t *a, const uint8_t *b)
 		return m->kernels->l2sq_i8(x, y, m->dim);
 	case CEL_U8:
 		return m->kernels->l2sq_u8(x, y, m->dim);
+	case CEL_B1:
+		break;
 	}
 	return 0;
 }
 
-double measure_norm2(const struct measure *m, const uint8_t *row)
+/* ---- jsd: vectors are widened in pieces */
+#define PIECE 256u
+
+static const float *widen(const struct measure *m, const uint8_t *vector, uint32_t start, uint32_t count, float *piece)
 {
-	return m->metric == CEL_COSINE ? dot(m, row, row) : 0;
+	if (m->type == CEL_F32)
+		return (const void *)(vector + (size_t)start * 4); /* any alignment will do */
+	element_widen(m->type, vector + start * cel_type_size(m->type), count, piece);
+	return piece;
+}
+
+/* In eight lanes, as everywhere: a single chain of additions is slow. */
+static double element_sum(const struct measure *m, const uint8_t *vector)
+{
+	float piece[PIECE];
+	double sums[SIMD_DOUBLES] = {0};
+	for (uint32_t start = 0; start < m->dim; start += PIECE) {
+		uint32_t count = m->dim - start < PIECE ? m->dim - start : PIECE;
+		element_widen(m->type, vector + start * cel_type_size(m->type), count, piece);
+		for (uint32_t i = 0; i < count; i++)
+			sums[i % SIMD_DOUBLES] += (double)piece[i];
+	}
+	for (size_t half = SIMD_DOUBLES / 2; half > 0; half /= 2)
+		for (size_t l = 0; l < half; l++)
+			sums[l] += sums[l + half];
+	return sums[0];
+}
+
+/* The root of the divergence in bits; rounding can go a hair out of 0..1. */
+static float jsd(const struct measure *m, const struct measure_query *query, const uint8_t *row, double row_sum)
+{
+	float p[PIECE], q[PIECE];
+	double sums[SIMD_DOUBLES] = {0};
+	for (uint32_t start = 0; start < m->dim; start += PIECE) {
+		uint32_t count = m->dim - start < PIECE ? m->dim - start : PIECE;
+		m->kernels->jsd_f32(widen(m, query->vector, start, count, p), widen(m, row, start, count, q),
+				    1 / query->norm, 1 / row_sum, count, sums);
+	}
+	for (size_t half = SIMD_DOUBLES / 2; half > 0; half /= 2)
+		for (size_t l = 0; l < half; l++)
+			sums[l] += sums[l + half];
+	double divergence = sums[0] * (1 / (4 * 0x1.62e42fefa39efp-1)); /* log(2) */
+	return divergence >= 1 ? 1 : divergence > 0 ? (float)sqrt(divergence) : 0;
+}
+
+static void jsd_many(const struct measure *m, const struct measure_query *query, const uint8_t *base,
+		     const uint32_t *ordinals, uint32_t count, const double *norms, float *out)
+{
+	size_t stride = cel_vector_size(m->type, m->dim);
+	for (uint32_t i = 0; i < count; i++) {
+		const uint8_t *row = base + ordinals[i] * stride;
+		out[i] = jsd(m, query, row, norms != NULL ? norms[i] : element_sum(m, row));
+	}
+}
+
+/* ---- bits and places */
+
+static void hamming_many(const struct measure *m, const uint8_t *query, const uint8_t *base, const uint32_t *ordinals,
+			 uint32_t count, float *out)
+{
+	uint32_t differing[MEASURE_MAX];
+	size_t stride = cel_vector_size(CEL_B1, m->dim);
+	m->kernels->hamming_b1_many(query, base, stride, ordinals, count, stride, differing);
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = (float)differing[i];
+}
+
+static void jaccard_many(const struct measure *m, const uint8_t *query, const uint8_t *base, const uint32_t *ordinals,
+			 uint32_t count, float *out)
+{
+	uint32_t both[MEASURE_MAX], either[MEASURE_MAX];
+	size_t stride = cel_vector_size(CEL_B1, m->dim);
+	m->kernels->jaccard_b1_many(query, base, stride, ordinals, count, stride, both, either);
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = either[i] == 0 ? 0 : (float)(either[i] - both[i]) / (float)either[i];
+}
+
+static void haversine_many(const struct measure *m, const uint8_t *query, const uint8_t *base, const uint32_t *ordinals,
+			   uint32_t count, float *out)
+{
+	double angles[MEASURE_MAX];
+	float place[2] = {load_le_f32(query), load_le_f32(query + 4)};
+	m->kernels->haversine_f32_many(place, base, sizeof place, ordinals, count, angles);
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = (float)(angles[i] * EARTH_RADIUS);
+}
+
+/* ---- sums of products and squares */
+
+double measure_norm(const struct measure *m, const uint8_t *row)
+{
+	return m->metric == CEL_COSINE ? dot(m, row, row) : m->metric == CEL_JSD ? element_sum(m, row) : 0;
+}
+
+/* Two logarithms an element; two sines, two cosines and an arcsine a place. */
+uint64_t measure_cost(const struct measure *m)
+{
+	uint64_t size = cel_vector_size(m->type, m->dim);
+	return m->metric == CEL_JSD ? (uint64_t)m->dim * 64 : m->metric == CEL_HAVERSINE ? size + 100 : size;
 }
 
 struct measure_query measure_query(const struct measure *m, const uint8_t *vector)
 {
-	return (struct measure_query){.vector = vector, .norm2 = measure_norm2(m, vector)};
+	return (struct measure_query){.vector = vector, .norm = measure_norm(m, vector)};
 }
 
 static float finish(const struct measure *m, double sum, double query_norm2, double norm2)
 {
-	double cosine_distance;
-	switch (m->metric) {
-	case CEL_L2:
+	if (m->metric == CEL_L2)
 		return (float)sqrt(sum);
-	case CEL_IP:
+	if (m->metric == CEL_IP)
 		return (float)(0 - sum);
-	case CEL_COSINE:
-		cosine_distance = 1 - sum / sqrt(query_norm2 * norm2);
-		return cosine_distance > 0 ? (float)cosine_distance : 0; /* rounding can go a hair below */
-	}
-	return 0;
+	double cosine_distance = 1 - sum / sqrt(query_norm2 * norm2);
+	return cosine_distance > 0 ? (float)cosine_distance : 0; /* rounding can go a hair below */
 }
 
 static void sum_many(const struct measure *m, const struct measure_query *query, const uint8_t *base, size_t stride,
@@ -90,14 +188,38 @@ static void sum_many(const struct measure *m, const struct measure_query *query,
 		sums[i] = (double)out[i];
 }
 
-void measure_many(const struct measure *m, const struct measure_query *query, const uint8_t *base,
-		  const uint32_t *ordinals, uint32_t count, const double *norms, float *out)
+static void finish_many(const struct measure *m, const struct measure_query *query, const uint8_t *base,
+			const uint32_t *ordinals, uint32_t count, const double *norms, float *out)
 {
-	size_t stride = m->dim * cel_type_size(m->type);
+	size_t stride = cel_vector_size(m->type, m->dim);
 	double sums[MEASURE_MAX];
 	sum_many(m, query, base, stride, ordinals, count, sums);
 	for (uint32_t i = 0; i < count; i++) {
-		double norm2 = norms != NULL ? norms[i] : measure_norm2(m, base + ordinals[i] * stride);
-		out[i] = finish(m, sums[i], query->norm2, norm2);
+		double norm = norms != NULL ? norms[i] : measure_norm(m, base + ordinals[i] * stride);
+		out[i] = finish(m, sums[i], query->norm, norm);
+	}
+}
+
+void measure_many(const struct measure *m, const struct measure_query *query, const uint8_t *base,
+		  const uint32_t *ordinals, uint32_t count, const double *norms, float *out)
+{
+	switch (m->metric) {
+	case CEL_HAMMING:
+		hamming_many(m, query->vector, base, ordinals, count, out);
+		break;
+	case CEL_JACCARD:
+		jaccard_many(m, query->vector, base, ordinals, count, out);
+		break;
+	case CEL_JSD:
+		jsd_many(m, query, base, ordinals, count, norms, out);
+		break;
+	case CEL_HAVERSINE:
+		haversine_many(m, query->vector, base, ordinals, count, out);
+		break;
+	case CEL_L2:
+	case CEL_IP:
+	case CEL_COSINE:
+		finish_many(m, query, base, ordinals, count, norms, out);
+		break;
 	}
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exact distances between stored vectors, the ones that are reported: float by the fixed reduction of simd.h, exact sums
- * for 8-bit types; the last steps in double. The same everywhere. */
+ * for 8-bit types and bits, jsd and haversine in double through SLEEF; the last steps in double. The same everywhere. */
 #ifndef HNSW_DISTANCE_H
 #define HNSW_DISTANCE_H
 
 #include "cel.h"
 #include "simd.h"
+
+#define EARTH_RADIUS 6371.0088 /* kilometres: the mean radius of the ellipsoid (IUGG) */
 
 struct measure {
 	const struct simd_kernels *kernels;
@@ -16,14 +18,16 @@ struct measure {
 
 struct measure_query {
 	const uint8_t *vector; /* borrowed */
-	double norm2;          /* cosine */
+	double norm;
 };
 
 struct measure_query measure_query(const struct measure *m, const uint8_t *vector);
-/* The norm of a row, for cosine; 0 for the other metrics. */
-double measure_norm2(const struct measure *m, const uint8_t *row);
+/* What a distance needs of each vector alone. cosine: the square of its norm; jsd: the sum of its elements; else 0. */
+double measure_norm(const struct measure *m, const uint8_t *row);
+/* What one distance costs, in bytes of a row of floats that are read and compared. */
+uint64_t measure_cost(const struct measure *m);
 
-/* Distances to the rows base + ordinals[i] * (bytes of a vector), count <= MEASURE_MAX. norms[i] is measure_norm2 of the
+/* Distances to the rows base + ordinals[i] * (bytes of a vector), count <= MEASURE_MAX. norms[i] is measure_norm of the
  * i-th of them; NULL: computed here. */
 #define MEASURE_MAX 256u
 void measure_many(const struct measure *m, const struct measure_query *query, const uint8_t *base,

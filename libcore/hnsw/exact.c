@@ -118,7 +118,7 @@ static int flush(struct exact *x, struct cel_error *e)
 	float distances[ROWS];
 	for (uint32_t i = 0; i < x->n_rows; i++) {
 		ordinals[i] = i;
-		x->norms[i] = measure_norm2(&x->measure, x->rows + i * x->vector_size);
+		x->norms[i] = measure_norm(&x->measure, x->rows + i * x->vector_size);
 		x->kept[i] = (struct slice){0};
 	}
 	for (size_t q = 0; q < x->n_queries && x->k > 0; q++) {

@@ -10,6 +10,7 @@
 
 #include "alloc.h"
 #include "bytes.h"
+#include "codes.h"
 #include "error.h"
 #include "index.h"
 
@@ -69,12 +70,13 @@ static void set_views(struct hnsw_index *x, const struct simd_kernels *kernels)
 	};
 	x->graph = (struct graph){
 		.kernels = kernels, .n_nodes = l->n_nodes, .n_levels = l->n_levels,
-		.codes = section(x, SECTION_CODES), .code_stride = quantise_stride(l->schema.dim),
+		.codes = section(x, codes_are_vectors(l->schema.metric) ? SECTION_VECTORS : SECTION_CODES),
+		.code_stride = codes_stride(l->schema.metric, l->schema.dim),
 		.metric = l->schema.metric, .dim = l->schema.dim,
 	};
 	memcpy(x->graph.level_count, l->level_count, sizeof l->level_count);
 	index_set_links(&x->graph, l->params.M, section(x, SECTION_LINKS), section(x, SECTION_UPPER_LINKS));
-	x->vector_size = l->schema.dim * cel_type_size(l->schema.type);
+	x->vector_size = cel_vector_size(l->schema.type, l->schema.dim);
 	x->vectors = section(x, SECTION_VECTORS);
 	x->digests = section(x, SECTION_DIGESTS);
 	x->id_offsets = section(x, SECTION_ID_OFFSETS);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The graph in memory or in a mapped file: rows of codes and rows of links, all of fixed stride.
+/* The graph in memory or in a mapped file: rows of codes and rows of links, all of fixed stride. Bits and places have codes
+ * of another kind than what is said here (codes.h).
  *
  * Nodes are numbered by the order of a hash, and a node's level follows from the same hash, so the nodes of level l
  * or higher are always the first level_count[l] ordinals: no table says where a node's upper links are, node 0 is the
@@ -39,7 +40,7 @@ struct graph {
 	const uint32_t *links[LEVELS_MAX];
 	const uint8_t *codes;
 	size_t code_stride;
-	enum cel_metric metric; /* CEL_IP: distances are minus products, else L2 */
+	enum cel_metric metric; /* codes.h says what a row is and how far two are */
 	uint32_t dim;
 };
 

@@ -10,6 +10,7 @@
 
 #include "alloc.h"
 #include "bytes.h"
+#include "codes.h"
 #include "error.h"
 #include "graph.h"
 #include "levels.h"
@@ -45,7 +46,7 @@ static int node_compare(const void *x, const void *y)
 
 static int code_records(const struct gathered *g, const struct quantiser *q, struct coded *coded, struct cel_error *e)
 {
-	size_t stride = quantise_stride(q->dim);
+	size_t stride = codes_stride(q->metric, q->dim);
 	MEM_CLEANUP float *scratch = mem_calloc(q->dim, sizeof *scratch);
 	MEM_CLEANUP uint8_t *row = mem_calloc(1, stride);
 	if (scratch == NULL || row == NULL)

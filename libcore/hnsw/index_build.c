@@ -15,6 +15,7 @@
 #include "build.h"
 #include "bytes.h"
 #include "carry.h"
+#include "codes.h"
 #include "error.h"
 #include "file_write.h"
 #include "group.h"
@@ -116,7 +117,7 @@ static int put_by_id(struct build *b, struct cel_error *e)
 static int put_floats(struct build *b, struct cel_error *e)
 {
 	int rc = begin_section(b, SECTION_OFFSETS, e);
-	for (uint32_t d = 0; d < b->view.layout.schema.dim && rc == 0; d++) {
+	for (uint64_t d = 0; d < b->view.layout.sections[SECTION_OFFSETS].size / 4 && rc == 0; d++) {
 		uint8_t word[4];
 		store_le_f32(word, b->offset[d]);
 		rc = file_writer_put(&b->writer, word, 4, e);
@@ -151,7 +152,8 @@ static int write_records(struct build *b, struct cel_error *e)
 static int take_codes(struct build *b)
 {
 	const struct quantiser *q = &b->parent->quantiser;
-	memcpy(b->offset, q->offset, q->dim * sizeof *b->offset);
+	if (codes_are_bytes(q->metric))
+		memcpy(b->offset, q->offset, q->dim * sizeof *b->offset);
 	b->view.quantiser.scale = q->scale;
 	b->view.quantiser.offset = b->offset;
 	return 0;
@@ -187,7 +189,7 @@ static int prepare(struct build *b, const struct cel_schema *schema, const struc
 	x->vector_size = schema_vector_size(schema);
 	x->graph = (struct graph){
 		.kernels = kernels, .n_nodes = l->n_nodes, .n_levels = l->n_levels,
-		.code_stride = quantise_stride(schema->dim), .metric = schema->metric, .dim = schema->dim,
+		.code_stride = codes_stride(schema->metric, schema->dim), .metric = schema->metric, .dim = schema->dim,
 	};
 	memcpy(x->graph.level_count, l->level_count, sizeof l->level_count);
 	return 0;
@@ -218,6 +220,10 @@ static int make_codes(struct build *b, struct cel_error *e)
 {
 	struct hnsw_index *x = &b->view;
 	size_t stride = x->graph.code_stride;
+	if (codes_are_vectors(x->graph.metric)) { /* and each node has one */
+		x->graph.codes = x->vectors;
+		return 0;
+	}
 	int rc = pages_new(&b->codes, x->layout.n_nodes * stride, e);
 	if (rc < 0)
 		return rc;

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 #include "bytes.h"
+#include "codes.h"
 #include "error.h"
-#include "quantise.h"
 #include "record.h"
 
 #define MAGIC "CELINDEX"
@@ -30,6 +30,7 @@ static uint64_t align_up(uint64_t offset, uint64_t alignment)
 
 void layout_place(struct layout *l, uint64_t ids_size, uint32_t recall_rows)
 {
+	size_t stride = codes_stride(l->schema.metric, l->schema.dim);
 	uint64_t upper = 0;
 	for (uint32_t level = 1; level < l->n_levels; level++)
 		upper += l->level_count[level];
@@ -41,8 +42,8 @@ void layout_place(struct layout *l, uint64_t ids_size, uint32_t recall_rows)
 		[SECTION_BY_ID] = l->n_records * 4,
 		[SECTION_NODE_VECTORS] = l->n_nodes == l->n_vectors ? 0 : ((uint64_t)l->n_nodes + 1) * 4,
 		[SECTION_VECTOR_RECORDS] = l->n_vectors == l->n_records ? 0 : (l->n_vectors + 1) * 4,
-		[SECTION_OFFSETS] = (uint64_t)l->schema.dim * 4,
-		[SECTION_CODES] = l->n_nodes * (uint64_t)quantise_stride(l->schema.dim),
+		[SECTION_OFFSETS] = codes_are_bytes(l->schema.metric) ? (uint64_t)l->schema.dim * 4 : 0,
+		[SECTION_CODES] = codes_are_vectors(l->schema.metric) ? 0 : l->n_nodes * (uint64_t)stride,
 		[SECTION_LINKS] = (uint64_t)l->n_nodes * 2 * l->params.M * 4,
 		[SECTION_UPPER_LINKS] = upper * l->params.M * 4,
 		[SECTION_RECALL] = (uint64_t)recall_rows * RECALL_ROW_SIZE,
@@ -70,7 +71,7 @@ static void put64(uint8_t **p, uint64_t v)
 
 static void put_name(uint8_t **p, const char *name)
 {
-	memcpy(*p, name, strlen(name)); /* all names are shorter than NAME_SIZE; the rest is 0 */
+	memcpy(*p, name, strnlen(name, NAME_SIZE)); /* the rest is 0 */
 	*p += NAME_SIZE;
 }
 
@@ -156,6 +157,7 @@ static int check_counts(const struct layout *l, struct cel_error *e)
 			  (level == 0 || l->level_count[level] <= l->level_count[level - 1]);
 	}
 	is_good = is_good && l->params.M >= M_MIN && l->params.M <= M_MAX && isfinite(l->scale) && l->scale >= 0;
+	is_good = is_good && (!codes_are_vectors(l->schema.metric) || l->n_nodes == l->n_vectors);
 	return is_good ? 0 : error_set(e, CEL_ECORRUPT, "the index header has counts that cannot be");
 }
 
@@ -174,6 +176,13 @@ static int check_sections(const struct layout *l, const uint8_t *table, struct c
 	return is_good ? 0 : error_set(e, CEL_ECORRUPT, "the index header has a section table that cannot be");
 }
 
+/* Names are cut at NAME_SIZE, which haversine alone exceeds. */
+static int decode_metric(char name[NAME_SIZE + 1], enum cel_metric *out, struct cel_error *e)
+{
+	const char *haversine = cel_metric_name(CEL_HAVERSINE);
+	return cel_metric_parse(memcmp(name, haversine, NAME_SIZE) == 0 ? haversine : name, out, e);
+}
+
 static int decode_schema(const uint8_t **p, struct layout *l, struct cel_error *e)
 {
 	char type[NAME_SIZE + 1], metric[NAME_SIZE + 1];
@@ -185,7 +194,7 @@ static int decode_schema(const uint8_t **p, struct layout *l, struct cel_error *
 	if (rc == 0)
 		rc = cel_type_parse(type, &l->schema.type, e);
 	if (rc == 0)
-		rc = cel_metric_parse(metric, &l->schema.metric, e);
+		rc = decode_metric(metric, &l->schema.metric, e);
 	if (rc == 0)
 		rc = schema_check(&l->schema, e);
 	if (rc < 0 && e != NULL)

@@ -21,8 +21,8 @@ enum section {
 	SECTION_BY_ID,          /* u32, record numbers in ascending id order */
 	SECTION_NODE_VECTORS,   /* u32, one more than nodes: a node's first vector. Empty if each node has one */
 	SECTION_VECTOR_RECORDS, /* u32, one more than vectors: a vector's first record. Empty if each has one */
-	SECTION_OFFSETS,        /* f32 a dimension: of the codes */
-	SECTION_CODES,
+	SECTION_OFFSETS,        /* f32 a dimension: of codes that are bytes */
+	SECTION_CODES,          /* empty if they are the vectors */
 	SECTION_LINKS,          /* level 0 */
 	SECTION_UPPER_LINKS,    /* levels 1, 2, ... */
 	SECTION_RECALL,

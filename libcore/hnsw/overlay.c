@@ -114,7 +114,7 @@ int hnsw_overlay_finish(struct hnsw_overlay *o, struct cel_error *e)
 	if (o->norms == NULL)
 		return error_nomem(e, o->n_added * sizeof *o->norms);
 	for (uint64_t i = 0; i < o->n_added; i++)
-		o->norms[i] = measure_norm2(&o->index->measure, o->vectors.data + i * o->index->vector_size);
+		o->norms[i] = measure_norm(&o->index->measure, o->vectors.data + i * o->index->vector_size);
 	return 0;
 }
 

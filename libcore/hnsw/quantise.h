@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Vectors to rows of 8-bit codes. One scale for all dimensions keeps integer L2 proportional to real L2; each
+/* Vectors to rows of codes, mostly of 8 bits an element (codes.h says which). One scale for all dimensions keeps integer L2 proportional to real L2; each
  * dimension has an offset (ip: the same for all, so that products are kept too). */
 #ifndef HNSW_QUANTISE_H
 #define HNSW_QUANTISE_H
@@ -18,12 +18,12 @@ struct quantiser {
 
 /* What a code row is multiplied with. */
 struct query_code {
-	int8_t *values;       /* [stride], aligned to 64 */
+	int8_t *values;       /* [stride]; for a walk aligned to 64 */
 	uint32_t constant;    /* distance = (K & mask) + constant - (dot << shift), modulo 2^32 */
 	uint32_t mask, shift;
 };
 
-size_t quantise_stride(uint32_t dim);
+size_t quantise_stride(uint32_t dim); /* of a row of 8-bit codes; codes_stride is that of any */
 
 /* Learns scale and offset ([dim], the caller's) from n rows of stored vectors, `stride` bytes apart. */
 int quantise_train(struct quantiser *q, float *offset, const uint8_t *vectors, size_t n, struct cel_error *e);

@@ -292,7 +292,7 @@ static uint64_t walk_cost(const struct hnsw_index *x, uint32_t ef)
 
 static uint64_t scan_cost(const struct hnsw_index *x, uint64_t vectors)
 {
-	return vectors * (x->vector_size + 32);
+	return vectors * (measure_cost(&x->measure) + 32);
 }
 
 bool hnsw_is_scan_cheaper(const struct hnsw_index *x, uint32_t ef)

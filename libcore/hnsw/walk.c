@@ -21,6 +21,7 @@
 
 #include "alloc.h"
 #include "bits.h"
+#include "codes.h"
 #include "error.h"
 
 #define VISITED_PER_PLACE 32u
@@ -63,6 +64,10 @@ void walk_release(struct walk *w)
 void walk_distances(const struct query_code *query, const struct graph *g, const uint32_t *ordinals, size_t count,
 		    uint32_t *distances)
 {
+	if (!codes_are_bytes(g->metric)) {
+		codes_distances((const uint8_t *)query->values, g, ordinals, count, distances);
+		return;
+	}
 	int32_t *dots = (int32_t *)distances; /* signed and unsigned of one type may alias */
 	g->kernels->dot_u8_i8_many(query->values, g->codes, g->code_stride, ordinals, count, g->code_stride, dots);
 	for (size_t i = 0; i < count; i++)

@@ -65,15 +65,20 @@ const char *cel_error_text(int code);  /* the text of a code, without context */
 int cel_error_exit_status(int code);   /* 0 for 0 */
 
 /* Element types of a vector. The values are local to the API; in stored data types are named by their text. */
-enum cel_type { CEL_F32 = 1, CEL_F16, CEL_BF16, CEL_I8, CEL_U8 };
-/* Metrics. l2: Euclidean, with its root; ip: minus the inner product; cosine: 1 - cos. Smaller is nearer. */
-enum cel_metric { CEL_L2 = 1, CEL_IP, CEL_COSINE };
+enum cel_type { CEL_F32 = 1, CEL_F16, CEL_BF16, CEL_I8, CEL_U8, CEL_B1 };
+/* Metrics; smaller is nearer. l2: Euclidean, with its root; ip: minus the inner product; cosine: 1 - cos. Of bits (b1) only,
+ * hamming: how many differ; jaccard: 1 - both / either, 0 for two without any. jsd: the Jensen-Shannon distance of vectors
+ * without negative elements, taken as probabilities: the root of the divergence in bits, 0 to 1. haversine: between latitudes
+ * and longitudes in degrees (f32, dim 2), kilometres on a sphere of the earth's mean radius, 6371.0088 km. */
+enum cel_metric { CEL_L2 = 1, CEL_IP, CEL_COSINE, CEL_HAMMING, CEL_JACCARD, CEL_JSD, CEL_HAVERSINE };
 
 const char *cel_type_name(enum cel_type type);       /* "f32", ... */
 const char *cel_metric_name(enum cel_metric metric); /* "l2", ... */
 int cel_type_parse(const char *name, enum cel_type *out, struct cel_error *e);
 int cel_metric_parse(const char *name, enum cel_metric *out, struct cel_error *e);
-size_t cel_type_size(enum cel_type type);            /* bytes an element */
+size_t cel_type_size(enum cel_type type);            /* bytes an element; 0 for b1, whose elements are bits */
+/* Bytes a vector. b1: eight elements a byte, the first in the highest bit; the bits that are left over are 0. */
+size_t cel_vector_size(enum cel_type type, uint32_t dim);
 
 #define CEL_DIM_MAX 65535u
 #define CEL_ID_MAX 512u       /* bytes */
@@ -273,7 +278,7 @@ void cel_bisect_candidate(const struct cel_bisect *bisect, uint64_t i, char comm
 struct cel_record {
 	const uint8_t *id;
 	size_t id_size;
-	const uint8_t *vector; /* elements, little-endian: schema.dim of them */
+	const uint8_t *vector; /* elements, little-endian: schema.dim of them; b1: packed */
 	size_t vector_size;
 	const char *metadata;  /* canonical JSON object, or NULL */
 	size_t metadata_size;

@@ -2,12 +2,15 @@
 /* Rows of fixed size: raw ones, .npy after its header, and .fvecs/.bvecs, where each row begins with its dimension as a
  * little-endian int32. Where the numbers of the file are the stored elements already, the row is handed out as it
  * stands in the stream's buffer and consumed only when the next one is asked for. A wrong length or dimension ends the
- * reading; a number that has no place in the element type is a matter of its row alone. */
+ * reading; a number that has no place in the element type is a matter of its row alone.
+ *
+ * For a collection of bits, bytes in rows an eighth as wide as a vector are packed bits, as numpy.packbits makes them. */
 #include "format.h"
 
 #include <inttypes.h>
 
 #include "alloc.h"
+#include "bytes.h"
 #include "convert.h"
 #include "error.h"
 #include "npy.h"
@@ -54,7 +57,7 @@ static int binary_new(struct stream *s, const struct cel_schema *schema, struct 
 	b->schema = schema;
 	b->type = type;
 	b->is_identity = convert_is_identity(type, schema->type);
-	b->row_size = prefix_size + schema->dim * number_size(type);
+	b->row_size = prefix_size + numbers_size(type, schema->dim);
 	b->elements = mem_alloc(schema_vector_size(schema));
 	if (b->elements == NULL) {
 		binary_free(b);
@@ -64,20 +67,29 @@ static int binary_new(struct stream *s, const struct cel_schema *schema, struct 
 	return 0;
 }
 
-static int npy_check(const struct npy_header *h, const struct cel_schema *schema, uint64_t *n_rows, struct cel_error *e)
+/* Whether rows of that many bytes are bits; then *type becomes b1. A single bit is taken as packed, too. */
+static bool take_as_bits(const struct cel_schema *schema, uint64_t width, struct number_type *type)
+{
+	bool is_packed = schema->type == CEL_B1 && type->kind == NUMBER_U8 && width == schema_vector_size(schema);
+	if (is_packed)
+		type->kind = NUMBER_B1;
+	return is_packed;
+}
+
+static int npy_check(struct npy_header *h, const struct cel_schema *schema, uint64_t *n_rows, struct cel_error *e)
 {
 	if (h->n_dims < 1 || h->n_dims > 2)
 		return error_set(e, CEL_EDATA, "an array of %u dimensions, not of 2 (rows, elements) or 1 (a single vector)",
 				 h->n_dims);
 	uint64_t dim = h->shape[h->n_dims - 1];
 	*n_rows = h->n_dims == 1 ? 1 : h->shape[0];
-	int rc = check_dim(dim, schema, e);
+	int rc = !h->is_bool && take_as_bits(schema, dim, &h->type) ? 0 : check_dim(dim, schema, e);
 	if (rc < 0)
 		return rc;
 	if (h->is_fortran_order && *n_rows > 1 && dim > 1)
 		return error_set(e, CEL_EDATA, "the array is in Fortran order: save it with numpy.ascontiguousarray");
 	uint64_t size;
-	if (__builtin_mul_overflow(*n_rows, dim * number_size(h->type), &size) || size > INT64_MAX)
+	if (__builtin_mul_overflow(*n_rows, numbers_size(h->type, schema->dim), &size) || size > INT64_MAX)
 		return error_set(e, CEL_EDATA, "the header lies: no file holds %" PRIu64 " rows", *n_rows);
 	return 0;
 }
@@ -119,7 +131,14 @@ static int fvecs_open(struct stream *s, const struct reader_options *options, vo
 
 static int bvecs_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
 {
-	return vecs_open(s, options->schema, NUMBER_U8, self, e);
+	struct number_type type = {.kind = NUMBER_U8};
+	struct slice got;
+	int rc = stream_peek(s, 4, &got, e);
+	if (rc < 0)
+		return rc;
+	if (got.size >= 4)
+		take_as_bits(options->schema, load_le32(got.data), &type);
+	return vecs_open(s, options->schema, type.kind, self, e);
 }
 
 static int raw_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
@@ -130,6 +149,9 @@ static int raw_open(struct stream *s, const struct reader_options *options, void
 	int rc = number_type_parse(options->raw_type, &type, e);
 	if (rc == 0)
 		rc = check_dim(options->raw_dim, options->schema, e);
+	if (rc == 0 && type.kind == NUMBER_B1 && options->schema->type != CEL_B1)
+		rc = error_set(e, CEL_EDATA, "packed bits go into a collection of b1 only, not %s",
+			       cel_type_name(options->schema->type));
 	struct binary *b;
 	if (rc == 0)
 		rc = binary_new(s, options->schema, type, 0, &b, e);
@@ -172,7 +194,9 @@ static int peek_row(struct binary *b, struct slice *numbers, struct cel_error *e
 		return peek_npy(b, numbers, e);
 	if (b->is_raw)
 		return peek_raw(b, numbers, e);
-	return vecs_peek(b->stream, b->schema->dim, number_size(b->type), "collection", numbers, e);
+	if (b->type.kind == NUMBER_B1)
+		return vecs_peek(b->stream, (uint32_t)schema_vector_size(b->schema), 1, "first row", numbers, e);
+	return vecs_peek(b->stream, b->schema->dim, numbers_size(b->type, 1), "collection", numbers, e);
 }
 
 static int binary_next(void *self, struct format_row *row, struct cel_error *e)

@@ -16,30 +16,33 @@
 int number_type_parse(const char *name, struct number_type *out, struct cel_error *e)
 {
 	static const char *const NAMES[] = {[NUMBER_BF16] = "bf16", [NUMBER_F16] = "f16", [NUMBER_F32] = "f32",
-					    [NUMBER_F64] = "f64",   [NUMBER_I8] = "i8",	  [NUMBER_U8] = "u8"};
-	for (int kind = NUMBER_BF16; kind <= NUMBER_U8; kind++) {
+					    [NUMBER_F64] = "f64",   [NUMBER_I8] = "i8",	  [NUMBER_U8] = "u8",
+					    [NUMBER_B1] = "b1"};
+	for (int kind = NUMBER_BF16; kind <= NUMBER_B1; kind++) {
 		if (strcmp(name, NAMES[kind]) == 0) {
 			*out = (struct number_type){.kind = (enum number_kind)kind};
 			return 0;
 		}
 	}
-	return error_set(e, CEL_EUSAGE, "'%.100s' is no type of raw numbers (f32, f64, f16, bf16, i8, u8)", name);
+	return error_set(e, CEL_EUSAGE, "'%.100s' is no type of raw numbers (f32, f64, f16, bf16, i8, u8, b1)", name);
 }
 
-size_t number_size(struct number_type type)
+size_t numbers_size(struct number_type type, uint32_t count)
 {
 	switch (type.kind) {
 	case NUMBER_BF16:
 	case NUMBER_F16:
-		return 2;
+		return (size_t)count * 2;
 	case NUMBER_F32:
-		return 4;
+		return (size_t)count * 4;
 	case NUMBER_F64:
-		return 8;
+		return (size_t)count * 8;
+	case NUMBER_B1:
+		return cel_vector_size(CEL_B1, count);
 	case NUMBER_I8:
 	case NUMBER_U8:
 	default:
-		return 1;
+		return count;
 	}
 }
 
@@ -56,6 +59,8 @@ bool convert_is_identity(struct number_type from, enum cel_type to)
 		return to == CEL_I8;
 	case NUMBER_U8:
 		return to == CEL_U8;
+	case NUMBER_B1:
+		return to == CEL_B1;
 	case NUMBER_F64:
 	default:
 		return false;
@@ -104,6 +109,7 @@ static void load_piece(struct number_type type, const uint8_t *in, size_t count,
 			out[i] = (double)(int8_t)in[i];
 			break;
 		case NUMBER_U8:
+		case NUMBER_B1:
 		default:
 			out[i] = (double)in[i];
 			break;
@@ -123,27 +129,32 @@ static bool store_singles(const double *in, size_t count, uint8_t *out)
 	return is_good;
 }
 
-/* first: position of in[0] in its vector, for messages. */
+/* first: position of in[0] in its vector. Bits are set in a vector of zeros, whose beginning out is. */
 static int store_piece(const double *in, size_t count, size_t first, enum cel_type to, uint8_t *out, struct cel_error *e)
 {
 	if (to == CEL_F32 && store_singles(in, count, out))
 		return 0;
 	size_t size = cel_type_size(to);
+	uint8_t bit = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (!isfinite(in[i]))
 			return error_set(e, CEL_EDATA, "element %zu is %s", first + i + 1,
 					 isnan(in[i]) ? "NaN" : "infinite");
-		int rc = element_store(to, in[i], out + i * size, e);
+		int rc = element_store(to, in[i], to == CEL_B1 ? &bit : out + i * size, e);
 		if (rc < 0) {
 			error_context(e, "element %zu", first + i + 1);
 			return rc;
 		}
+		if (to == CEL_B1 && bit != 0)
+			bit_set(out, first + i);
 	}
 	return 0;
 }
 
 int convert_doubles(const double *in, size_t count, enum cel_type to, uint8_t *out, struct cel_error *e)
 {
+	if (to == CEL_B1)
+		memset(out, 0, (count + 7) / 8);
 	return store_piece(in, count, 0, to, out, e);
 }
 
@@ -151,12 +162,26 @@ int convert_numbers(struct number_type from, const uint8_t *in, size_t count, en
 		    struct cel_error *e)
 {
 	double piece[PIECE];
+	if (to == CEL_B1)
+		memset(out, 0, (count + 7) / 8);
 	for (size_t first = 0; first < count; first += PIECE) {
 		size_t n = count - first < PIECE ? count - first : PIECE;
-		load_piece(from, in + first * number_size(from), n, piece);
+		load_piece(from, in + first * numbers_size(from, 1), n, piece);
 		int rc = store_piece(piece, n, first, to, out + first * cel_type_size(to), e);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+bool convert_hex(struct slice text, uint8_t *out)
+{
+	for (size_t i = 0; i < text.size; i++) {
+		uint8_t c = text.data[i], low = c | 0x20;
+		if (!(c >= '0' && c <= '9') && !(low >= 'a' && low <= 'f'))
+			return false;
+		uint8_t digit = (uint8_t)(c <= '9' ? c - '0' : low - 'a' + 10);
+		out[i / 2] = (uint8_t)(i % 2 == 0 ? digit << 4 : out[i / 2] | digit);
+	}
+	return text.size % 2 == 0;
 }

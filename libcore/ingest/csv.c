@@ -32,6 +32,7 @@ struct csv {
 	struct metadata_writer metadata;
 	double *numbers;
 	uint8_t *elements;
+	bool is_hex; /* of this row: bits as hexadecimal digits, in elements already */
 	uint64_t line;      /* on which the row begins */
 	uint64_t next_line;
 	size_t to_consume;  /* of the row in the caller's hands */
@@ -196,6 +197,10 @@ static struct slice strip_brackets(struct slice text)
 static int read_vector(struct csv *c, const struct column *column, struct slice text, struct cel_error *e)
 {
 	text = strip_brackets(text);
+	c->is_hex = c->schema->type == CEL_B1 && text.size == 2 * schema_vector_size(c->schema) &&
+		    convert_hex(text, c->elements);
+	if (c->is_hex)
+		return 0;
 	size_t n = 0;
 	const uint8_t *p = text.data, *end = text.data + text.size;
 	while (p < end) {
@@ -297,7 +302,7 @@ static int read_row(struct csv *c, struct format_row *row, struct cel_error *e)
 			row->id = csv_field(&c->row, i)->text;
 	row->has_id = c->columns.has_id;
 	rc = read_numbers(c, e);
-	if (rc == 0)
+	if (rc == 0 && !c->is_hex)
 		rc = convert_doubles(c->numbers, c->schema->dim, c->schema->type, c->elements, e);
 	row->vector = slice_make(c->elements, schema_vector_size(c->schema));
 	return rc < 0 ? rc : write_metadata(c, &row->metadata, e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON Lines: one object a line with the keys id, vector and metadata. A line is copied to a buffer with the padding
  * that the parser wants and parsed in one go; events of the metadata go to the metadata writer, the vector comes as an
- * array of doubles. Whatever is wrong on a line, the next line can be read. */
+ * array of doubles; bits may also come as a string of hexadecimal digits. Whatever is wrong on a line, the next line can be read. */
 #include "format.h"
 
 #include <string.h>
@@ -34,6 +34,7 @@ struct jsonl {
 	enum key key;
 	uint32_t seen; /* 1 << enum key */
 	bool is_metadata;
+	bool is_hex; /* the vector is in elements already */
 	struct slice id;
 	struct cel_error *error;
 };
@@ -141,6 +142,13 @@ static int on_key(struct jsonl *j, struct slice key)
 			 (const char *)key.data);
 }
 
+static int on_hex(struct jsonl *j, struct slice text)
+{
+	j->is_hex = text.size == 2 * schema_vector_size(j->schema) && convert_hex(text, j->elements);
+	return j->is_hex ? 0 : error_set(j->error, CEL_EDATA, "the vector is no string of %zu hexadecimal digits",
+					 2 * schema_vector_size(j->schema));
+}
+
 /* The value of a key of the row. */
 static int on_value(struct jsonl *j, enum json_event event, struct slice text)
 {
@@ -152,6 +160,8 @@ static int on_value(struct jsonl *j, enum json_event event, struct slice text)
 		j->id = text;
 		return 0;
 	case KEY_VECTOR:
+		if (event == JSON_STRING && j->schema->type == CEL_B1)
+			return on_hex(j, text);
 		return event == JSON_NUMBERS ? 0 : error_set(j->error, CEL_EDATA, "the vector is no array of numbers");
 	case KEY_METADATA:
 		j->is_metadata = event == JSON_OBJECT_BEGIN;
@@ -198,6 +208,7 @@ static int parse_line(struct jsonl *j, struct format_row *row, struct cel_error 
 	j->key = KEY_NONE;
 	j->seen = 0;
 	j->is_metadata = false;
+	j->is_hex = false;
 	j->id = slice_make(NULL, 0);
 	j->error = e;
 	metadata_writer_clear(&j->metadata, e);
@@ -212,10 +223,12 @@ static int parse_line(struct jsonl *j, struct format_row *row, struct cel_error 
 		row->metadata = buf_slice(&j->metadata.out);
 	if ((j->seen & 1u << KEY_VECTOR) == 0)
 		return error_set(e, CEL_EDATA, "no vector");
+	row->vector = slice_make(j->elements, schema_vector_size(j->schema));
+	if (j->is_hex)
+		return 0;
 	if (result.count != j->schema->dim)
 		return error_set(e, CEL_EDATA, "the vector has %zu elements, not %u as in the collection", result.count,
 				 j->schema->dim);
-	row->vector = slice_make(j->elements, schema_vector_size(j->schema));
 	return convert_doubles(j->numbers, j->schema->dim, j->schema->type, j->elements, e);
 }
 

@@ -56,26 +56,28 @@ static bool take_text(struct scanner *s, struct slice *out)
 	return true;
 }
 
-static int parse_type(struct scanner *s, struct number_type *out, struct cel_error *e)
+static int parse_type(struct scanner *s, struct npy_header *h, struct cel_error *e)
 {
 	static const struct {
 		char name[3];
 		enum number_kind kind;
-	} KINDS[] = {{"f2", NUMBER_F16}, {"f4", NUMBER_F32}, {"f8", NUMBER_F64}, {"i1", NUMBER_I8}, {"u1", NUMBER_U8}};
+	} KINDS[] = {{"f2", NUMBER_F16}, {"f4", NUMBER_F32}, {"f8", NUMBER_F64}, {"i1", NUMBER_I8}, {"u1", NUMBER_U8},
+		     {"b1", NUMBER_U8}};
 	struct slice text;
 	if (!take_text(s, &text))
-		return error_set(e, CEL_EDATA, "the header's descr is no plain type (wanted: f4, f8, f2, i1 or u1)");
+		return error_set(e, CEL_EDATA, "the header's descr is no plain type (wanted: f4, f8, f2, i1, u1 or b1)");
 	if (text.size == 3 && strchr("<>|=", text.data[0]) != NULL) {
 		for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
 			if (memcmp(text.data + 1, KINDS[i].name, 2) != 0)
 				continue;
-			*out = (struct number_type){.kind = KINDS[i].kind, .is_big_endian = text.data[0] == '>'};
+			h->is_bool = KINDS[i].name[0] == 'b';
+			h->type = (struct number_type){.kind = KINDS[i].kind, .is_big_endian = text.data[0] == '>'};
 			bool has_order = text.data[0] == '<' || text.data[0] == '>';
-			if (has_order || number_size(*out) == 1)
+			if (has_order || numbers_size(h->type, 1) == 1)
 				return 0;
 		}
 	}
-	return error_set(e, CEL_EDATA, "elements of type '%.*s' (wanted: f4, f8, f2, i1 or u1)",
+	return error_set(e, CEL_EDATA, "elements of type '%.*s' (wanted: f4, f8, f2, i1, u1 or b1)",
 			 (int)(text.size < 40 ? text.size : 40), (const char *)text.data);
 }
 
@@ -119,7 +121,7 @@ static int parse_value(struct scanner *s, struct slice key, unsigned *seen, stru
 				 (int)(key.size < 40 ? key.size : 40), (const char *)key.data);
 	*seen |= 1u << i;
 	if (i == 0)
-		return parse_type(s, &h->type, e);
+		return parse_type(s, h, e);
 	if (i == 2)
 		return parse_shape(s, h, e);
 	h->is_fortran_order = take_word(s, "True");

@@ -13,6 +13,7 @@ struct stream;
 
 struct npy_header {
 	struct number_type type;
+	bool is_bool; /* bytes 0 and 1, type u8 */
 	bool is_fortran_order;
 	uint32_t n_dims; /* 0..2 are kept in shape, more are counted only */
 	uint64_t shape[2];

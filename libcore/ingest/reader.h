@@ -37,7 +37,7 @@ struct reader_options {
 	const char *id_column;     /* of a table: a name or a number from 1; NULL: "id" */
 	const char *vector_columns; /* "A,B,C", "A..B", or one column with all of it; NULL: "vector" */
 	bool is_without_header;    /* the first line of a table is a row already; columns are numbers */
-	const char *raw_type;      /* READER_RAW: "f32", "f64", "f16", "bf16", "i8" or "u8" */
+	const char *raw_type;      /* READER_RAW: "f32", "f64", "f16", "bf16", "i8", "u8" or "b1" */
 	uint32_t raw_dim;
 	const char *member;        /* of .npz and HDF5: which array; NULL: the only one, or "train" */
 	bool is_id_optional;       /* queries: rows may be without id */

@@ -220,9 +220,9 @@ static void test_npy_bad(void **state)
 	check_npy(1, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}", 24, "",
 		  "NAME: the array is in Fortran order: save it with numpy.ascontiguousarray\n");
 	check_npy(1, "{'descr': '<i8', 'fortran_order': False, 'shape': (2, 3)}", 24, "",
-		  "NAME: elements of type '<i8' (wanted: f4, f8, f2, i1 or u1)\n");
+		  "NAME: elements of type '<i8' (wanted: f4, f8, f2, i1, u1 or b1)\n");
 	check_npy(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 3)}", 24, "",
-		  "NAME: the header's descr is no plain type (wanted: f4, f8, f2, i1 or u1)\n");
+		  "NAME: the header's descr is no plain type (wanted: f4, f8, f2, i1, u1 or b1)\n");
 	check_npy(1, "{'descr': '|O', 'fortran_order': False, 'shape': (2, 3)}", 24, "", NULL);
 	check_npy(1, "{'descr': '|f4', 'fortran_order': False, 'shape': (2, 3)}", 24, "", NULL);
 	check_npy(1, "{'descr': '<f4', 'shape': (2, 3)}", 24, "", "NAME: the header is no dict of descr, fortran_order and shape\n");

@@ -128,7 +128,7 @@ static void test_raw(void **state)
 	check_raw("u8", 3, slice_make("", 0), "", "");
 	check_raw("f16", 3, slice_make("\0<\0@\0|", 6), "", "NAME: row 1: id \"r0\": element 3 is infinite\n");
 	check_raw("u8", 4, slice_make("\1\2\3\4", 4), "", "NAME: the dimension is 4, not 3 as in the collection\n");
-	check_raw("f8", 3, slice_make("", 0), "", "NAME: 'f8' is no type of raw numbers (f32, f64, f16, bf16, i8, u8)\n");
+	check_raw("f8", 3, slice_make("", 0), "", "NAME: 'f8' is no type of raw numbers (f32, f64, f16, bf16, i8, u8, b1)\n");
 	check_raw(NULL, 3, slice_make("", 0), "", "NAME: raw rows: their type and dimension must be given\n");
 	check_raw("f32", 0, slice_make("", 0), "", "NAME: raw rows: their type and dimension must be given\n");
 	/* What begins like gzip is three numbers all the same. */
