@@ -158,10 +158,15 @@ struct measure_query measure_query(const struct measure *m, const uint8_t *vecto
 	return (struct measure_query){.vector = vector, .norm = measure_norm(m, vector)};
 }
 
+float measure_l2(double square)
+{
+	return (float)sqrt(square);
+}
+
 static float finish(const struct measure *m, double sum, double query_norm2, double norm2)
 {
 	if (m->metric == CEL_L2)
-		return (float)sqrt(sum);
+		return measure_l2(sum);
 	if (m->metric == CEL_IP)
 		return (float)(0 - sum);
 	double cosine_distance = 1 - sum / sqrt(query_norm2 * norm2);

@@ -27,6 +27,9 @@ double measure_norm(const struct measure *m, const uint8_t *row);
 /* What one distance costs, in bytes of a row of floats that are read and compared. */
 uint64_t measure_cost(const struct measure *m);
 
+/* The distance of a squared one, l2. */
+float measure_l2(double square);
+
 /* Distances to the rows base + ordinals[i] * (bytes of a vector), count <= MEASURE_MAX. norms[i] is measure_norm of the
  * i-th of them; NULL: computed here. */
 #define MEASURE_MAX 256u

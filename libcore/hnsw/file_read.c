@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening maps the file and checks the header, which fixes where every section lies; nothing else is read, so the cost
  * does not depend on the size. What stands in the sections is checked where it is used: every ordinal and offset
- * before it leads anywhere, and the vectors of answers against their digests. */
+ * before it leads anywhere, and what answers come from against its checksum. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -78,7 +78,7 @@ static void set_views(struct hnsw_index *x, const struct simd_kernels *kernels)
 	index_set_links(&x->graph, l->params.M, section(x, SECTION_LINKS), section(x, SECTION_UPPER_LINKS));
 	x->vector_size = cel_vector_size(l->schema.type, l->schema.dim);
 	x->vectors = section(x, SECTION_VECTORS);
-	x->digests = section(x, SECTION_DIGESTS);
+	x->checksums = section(x, SECTION_CHECKSUMS);
 	x->id_offsets = section(x, SECTION_ID_OFFSETS);
 	x->ids = section(x, SECTION_IDS);
 	x->by_id = section(x, SECTION_BY_ID);

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "checksum.h"
 #include "distance.h"
 #include "graph.h"
 #include "layout.h"
@@ -21,7 +22,7 @@ struct hnsw_index {
 	struct measure measure;
 	size_t vector_size;
 	const uint8_t *vectors;
-	const uint8_t *digests;        /* NULL while building */
+	const uint8_t *checksums;      /* u64; NULL while building */
 	const uint8_t *id_offsets;     /* u64 */
 	const uint8_t *ids;
 	const uint8_t *by_id;          /* u32; NULL while building */
@@ -29,7 +30,7 @@ struct hnsw_index {
 	const uint8_t *vector_records; /* u32; NULL: vector i is record i */
 	const uint8_t *recall;
 	uint32_t n_recall;
-	_Atomic uint64_t *checked; /* one bit a vector: its digest was found good in this process */
+	_Atomic uint64_t *checked; /* one bit a vector: its checksum was found good in this process */
 	const uint8_t *map;
 	size_t map_size;
 };
@@ -55,6 +56,14 @@ void index_set_links(struct graph *g, uint32_t M, const uint8_t *links, const ui
 static inline const uint8_t *index_vector(const struct hnsw_index *x, uint32_t vector)
 {
 	return x->vectors + (size_t)vector * x->vector_size;
+}
+
+/* Of what an answer with this vector comes from. */
+static inline uint64_t index_checksum(const struct hnsw_index *x, uint32_t vector)
+{
+	if (x->layout.is_exact)
+		return checksum(graph_code(&x->graph, vector), x->graph.code_stride);
+	return checksum(index_vector(x, vector), x->vector_size);
 }
 
 #endif

@@ -2,10 +2,10 @@
 /* hnsw_build and hnsw_carry, step by step:
  *
  *   input -> gather (scratch file) -> learn the quantiser, or the parent's -> group into nodes, in hash order
- *         -> write vectors, digests, ids to the file      (page cache from here on; the scratch file goes)
+ *         -> write vectors, ids to the file               (page cache from here on; the scratch file goes)
  *         -> rows of codes -> graph without the last nodes -> recall table -> the last nodes -> no islands
  *            or, carried:     the parent's graph less what is gone, and what is new (carry.h); the parent's recall table
- *         -> write codes, links, table, header
+ *         -> write codes, checksums, links, table, header
  *
  * What stays in memory while the graph grows is codes, links and a few words a node. */
 #include <errno.h>
@@ -62,13 +62,6 @@ static int put_vectors(struct build *b, struct cel_error *e)
 	int rc = begin_section(b, SECTION_VECTORS, e);
 	for (uint32_t v = 0; v < b->groups.n_vectors && rc == 0; v++)
 		rc = file_writer_put(&b->writer, gathered_vector(&b->gathered, vector_record(b, v)), b->view.vector_size, e);
-	if (rc == 0)
-		rc = begin_section(b, SECTION_DIGESTS, e);
-	for (uint32_t v = 0; v < b->groups.n_vectors && rc == 0; v++) {
-		uint8_t digest[SHA256_SIZE];
-		sha256(gathered_vector(&b->gathered, vector_record(b, v)), b->view.vector_size, digest);
-		rc = file_writer_put(&b->writer, digest, 8, e);
-	}
 	return rc;
 }
 
@@ -232,8 +225,12 @@ static int make_codes(struct build *b, struct cel_error *e)
 	MEM_CLEANUP float *scratch = mem_calloc(x->layout.schema.dim, sizeof *scratch);
 	if (scratch == NULL)
 		return error_nomem(e, x->layout.schema.dim * sizeof *scratch);
-	for (uint32_t i = 0; i < x->layout.n_nodes; i++)
+	bool is_exact = quantise_may_be_exact(&x->quantiser) && x->layout.n_nodes == x->layout.n_vectors;
+	for (uint32_t i = 0; i < x->layout.n_nodes; i++) {
 		quantise_row(&x->quantiser, index_vector(x, b->groups.node_first[i]), scratch, rows + i * stride);
+		is_exact = is_exact && quantise_is_exact(&x->quantiser, scratch, rows + i * stride);
+	}
+	x->layout.is_exact = is_exact;
 	return 0;
 }
 
@@ -296,6 +293,18 @@ static int put_links(struct build *b, uint32_t level, uint32_t width, struct cel
 	return rc;
 }
 
+static int put_checksums(struct build *b, struct cel_error *e)
+{
+	const struct hnsw_index *x = &b->view;
+	int rc = begin_section(b, SECTION_CHECKSUMS, e);
+	for (uint32_t v = 0; v < x->layout.n_vectors && rc == 0; v++) {
+		uint8_t word[8];
+		store_le64(word, index_checksum(x, v));
+		rc = file_writer_put(&b->writer, word, 8, e);
+	}
+	return rc;
+}
+
 static int write_graph(struct build *b, struct cel_error *e)
 {
 	struct layout *l = &b->view.layout;
@@ -303,6 +312,8 @@ static int write_graph(struct build *b, struct cel_error *e)
 	int rc = begin_section(b, SECTION_CODES, e);
 	if (rc == 0)
 		rc = file_writer_put(&b->writer, b->codes.data, l->sections[SECTION_CODES].size, e);
+	if (rc == 0)
+		rc = put_checksums(b, e);
 	if (rc == 0)
 		rc = begin_section(b, SECTION_LINKS, e);
 	if (rc == 0 && l->n_levels > 0)

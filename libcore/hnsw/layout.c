@@ -10,7 +10,6 @@
 #include "layout.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 #include "bytes.h"
 #include "codes.h"
@@ -36,7 +35,7 @@ void layout_place(struct layout *l, uint64_t ids_size, uint32_t recall_rows)
 		upper += l->level_count[level];
 	const uint64_t sizes[SECTIONS] = {
 		[SECTION_VECTORS] = l->n_vectors * schema_vector_size(&l->schema),
-		[SECTION_DIGESTS] = l->n_vectors * 8,
+		[SECTION_CHECKSUMS] = l->n_vectors * 8,
 		[SECTION_ID_OFFSETS] = (l->n_records + 1) * 8,
 		[SECTION_IDS] = ids_size,
 		[SECTION_BY_ID] = l->n_records * 4,
@@ -112,7 +111,7 @@ void layout_encode(const struct layout *l, uint8_t header[LAYOUT_HEADER_SIZE])
 		put32(&p, l->level_count[level]);
 	put64(&p, l->file_size);
 	put32(&p, SECTIONS);
-	put32(&p, 0);
+	put32(&p, l->is_exact);
 	for (uint32_t i = 0; i < SECTIONS; i++) {
 		put64(&p, l->sections[i].offset);
 		put64(&p, l->sections[i].size);
@@ -250,10 +249,14 @@ int layout_decode(const uint8_t header[LAYOUT_HEADER_SIZE], uint64_t file_size, 
 	if (!is_size_good || l.file_size != file_size)
 		return error_set(e, CEL_ECORRUPT, "the index file has %llu bytes, its header says %llu",
 				 (unsigned long long)file_size, (unsigned long long)l.file_size);
-	bool is_table_good = get32(&p) == SECTIONS && get32(&p) == 0;
+	bool is_table_good = get32(&p) == SECTIONS;
+	uint32_t exact = get32(&p);
+	l.is_exact = exact == 1;
 	rc = check_counts(&l, e);
 	if (rc < 0)
 		return rc;
+	if (exact > 1 || (l.is_exact && (l.n_nodes != l.n_vectors || l.scale != 1 || l.schema.metric != CEL_L2)))
+		return error_set(e, CEL_ECORRUPT, "the index header says of its codes what cannot be");
 	if (!is_table_good)
 		return error_set(e, CEL_ECORRUPT, "the index header has another number of sections");
 	rc = check_sections(&l, p, e);

@@ -3,10 +3,12 @@
 #ifndef HNSW_LAYOUT_H
 #define HNSW_LAYOUT_H
 
+#include <stdbool.h>
+
 #include "graph.h"
 #include "hnsw.h"
 
-#define LAYOUT_FORMAT 4u
+#define LAYOUT_FORMAT 5u
 #define LAYOUT_HEADER_SIZE 4096u
 #define LAYOUT_CHUNK_SIZE (1u << 20)
 #define RECALL_ROW_SIZE 32u
@@ -15,7 +17,6 @@
 
 enum section {
 	SECTION_VECTORS,        /* elements as stored, by vector */
-	SECTION_DIGESTS,        /* the first 8 bytes of each vector's SHA-256 */
 	SECTION_ID_OFFSETS,     /* u64, one more than records: where a record's id begins in the next section */
 	SECTION_IDS,
 	SECTION_BY_ID,          /* u32, record numbers in ascending id order */
@@ -23,6 +24,7 @@ enum section {
 	SECTION_VECTOR_RECORDS, /* u32, one more than vectors: a vector's first record. Empty if each has one */
 	SECTION_OFFSETS,        /* f32 a dimension: of codes that are bytes */
 	SECTION_CODES,          /* empty if they are the vectors */
+	SECTION_CHECKSUMS,      /* u64: of each vector, or if codes are exact of each row of codes */
 	SECTION_LINKS,          /* level 0 */
 	SECTION_UPPER_LINKS,    /* levels 1, 2, ... */
 	SECTION_RECALL,
@@ -37,6 +39,7 @@ struct layout {
 	uint32_t n_nodes, n_levels;
 	uint32_t level_count[LEVELS_MAX];
 	float scale;
+	bool is_exact; /* codes stand for the vectors: element = offset + code, in whole numbers; one vector a node */
 	struct hnsw_lineage lineage;
 	struct {
 		uint64_t offset, size;

@@ -231,6 +231,33 @@ void quantise_row(const struct quantiser *q, const uint8_t *vector, float *scrat
 	memcpy(row + quantise_stride(q->dim) - 4, &constant, 4);
 }
 
+bool quantise_may_be_exact(const struct quantiser *q)
+{
+	bool is_good = q->metric == CEL_L2 && q->scale == 1;
+	for (uint32_t d = 0; d < q->dim && is_good; d++)
+		is_good = fabsf(q->offset[d]) < 0x1p23f && q->offset[d] == (float)(int)q->offset[d];
+	return is_good;
+}
+
+/* Codes differ from what stands there by the bits of `flip`. No way out of the loop, so that it becomes vector code. */
+static bool is_exact(const struct quantiser *q, const float *elements, const uint8_t *codes, uint8_t flip)
+{
+	uint32_t differing = 0;
+	for (uint32_t d = 0; d < q->dim; d++)
+		differing += q->offset[d] + (float)(codes[d] ^ flip) != elements[d];
+	return differing == 0;
+}
+
+bool quantise_is_exact(const struct quantiser *q, const float *elements, const uint8_t *codes)
+{
+	return is_exact(q, elements, codes, 0);
+}
+
+bool quantise_is_exact_query(const struct quantiser *q, const float *elements, const struct query_code *query)
+{
+	return is_exact(q, elements, (const uint8_t *)query->values, 0x80);
+}
+
 void quantise_row_query(enum cel_metric metric, uint32_t dim, const uint8_t *row, struct query_code *out)
 {
 	uint32_t squares = 0, sum = 0;

@@ -4,6 +4,8 @@
 #ifndef HNSW_QUANTISE_H
 #define HNSW_QUANTISE_H
 
+#include <stdbool.h>
+
 #include "cel.h"
 #include "simd.h"
 
@@ -28,9 +30,16 @@ size_t quantise_stride(uint32_t dim); /* of a row of 8-bit codes; codes_stride i
 /* Learns scale and offset ([dim], the caller's) from n rows of stored vectors, `stride` bytes apart. */
 int quantise_train(struct quantiser *q, float *offset, const uint8_t *vectors, size_t n, struct cel_error *e);
 
-/* One row. scratch: dim floats. */
+/* One row. scratch: dim floats; holds the elements afterwards, for cosine normalised. */
 void quantise_row(const struct quantiser *q, const uint8_t *vector, float *scratch, uint8_t *row);
-/* One query, for the metric. scratch: dim floats. */
+
+/* Whether a row or query of codes is exactly these elements: whole numbers, offset + code each. Only for a quantiser of
+ * which that may be: l2, scale 1, whole offsets. Then squared distances by codes are the true ones. */
+bool quantise_may_be_exact(const struct quantiser *q);
+bool quantise_is_exact(const struct quantiser *q, const float *elements, const uint8_t *codes);
+bool quantise_is_exact_query(const struct quantiser *q, const float *elements, const struct query_code *query);
+
+/* One query, for the metric. scratch: as above. */
 void quantise_query(const struct quantiser *q, const uint8_t *vector, float *scratch, struct query_code *out);
 /* A row as a query, for distances between rows. `row` may be out->values. */
 void quantise_row_query(enum cel_metric metric, uint32_t dim, const uint8_t *row, struct query_code *out);

@@ -6,16 +6,19 @@
  * With an overlay the beam holds ef nodes that count, masked ones beside them; then the overlay's rows are measured and
  * join the answer.
  *
- * Whatever leads from the file to an address is checked first; the vectors of the answers are hashed, each at most once
- * a process. */
+ * Codes of small whole numbers are the vectors, so where the query is of such numbers too, the distances of the walk are
+ * the exact ones and nothing is measured again.
+ *
+ * Whatever leads from the file to an address is checked first; what the answers come from is compared with its checksum, each
+ * at most once a process. */
 #include "search.h"
 
 #include <sys/mman.h>
 
 #include "alloc.h"
 #include "bytes.h"
+#include "element.h"
 #include "error.h"
-#include "hash.h"
 
 /* Room for the masked nodes that stand between ef others, if no more than three of four nearby are masked. */
 #define MASKED_ROOM 4u
@@ -189,6 +192,39 @@ static int rerank(struct hnsw_searcher *s, const uint8_t *vector, uint32_t depth
 	return survivors_flush(s, &query, &survivors, e);
 }
 
+/* Whether the distances of the walk are what rerank would find. Float sums of whole numbers are exact below 2^24; the
+ * distances ascend, so the last one tells. */
+static bool is_code_enough(const struct hnsw_searcher *s, uint32_t depth)
+{
+	const struct hnsw_index *x = s->index;
+	if (!x->layout.is_exact || depth == 0)
+		return false;
+	uint32_t place = depth - 1; /* masked ones between make the last lie farther */
+	if (mask_of(s) != NULL)
+		place = s->walk.size - 1;
+	return key_distance(s->walk.pool[place]) < 1u << 24 &&
+	       quantise_is_exact_query(&x->quantiser, s->scratch, &s->walk.query);
+}
+
+/* In the place of rerank; a node is a vector here. */
+static int take_codes(struct hnsw_searcher *s, uint32_t depth, struct cel_error *e)
+{
+	const uint64_t *masked = mask_of(s);
+	for (uint32_t i = 0; i < s->walk.size && depth > 0; i++) {
+		uint32_t node = key_ordinal(s->walk.pool[i]);
+		if (masked != NULL && bits_get(masked, node))
+			continue;
+		depth--;
+		float distance = measure_l2(key_distance(s->walk.pool[i]));
+		if (!topk_is_wanted(&s->topk, distance))
+			break;
+		int rc = add_vector(s, node, distance, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 static int scan(struct hnsw_searcher *s, const uint8_t *vector, struct cel_error *e)
 {
 	const struct hnsw_index *x = s->index;
@@ -211,25 +247,39 @@ static int scan(struct hnsw_searcher *s, const uint8_t *vector, struct cel_error
 	return survivors_flush(s, &query, &block, e);
 }
 
+static int damaged(uint32_t vector, struct cel_error *e)
+{
+	return error_set(e, CEL_ECORRUPT, "vector %u of the index file is damaged: build it again", vector);
+}
+
 static int check_vector(const struct hnsw_index *x, uint32_t vector, struct cel_error *e)
 {
 	uint64_t bit = 1ull << vector % 64;
 	if ((atomic_load_explicit(&x->checked[vector / 64], memory_order_relaxed) & bit) != 0)
 		return 0;
-	uint8_t digest[SHA256_SIZE];
-	sha256(index_vector(x, vector), x->vector_size, digest);
-	if (memcmp(digest, x->digests + (size_t)vector * 8, 8) != 0)
-		return error_set(e, CEL_ECORRUPT, "vector %u of the index file is damaged: build it again", vector);
+	if (index_checksum(x, vector) != load_le64(x->checksums + (size_t)vector * 8))
+		return damaged(vector, e);
 	atomic_fetch_or_explicit(&x->checked[vector / 64], bit, memory_order_relaxed);
 	return 0;
 }
 
-static int finish(struct hnsw_searcher *s, struct hnsw_hit *hits, uint32_t *n, struct cel_error *e)
+/* Where codes have the checksums, a vector is good if it is what its code says. */
+static int compare_with_code(struct hnsw_searcher *s, uint32_t vector, struct cel_error *e)
 {
+	const struct hnsw_index *x = s->index;
+	element_widen(x->quantiser.type, index_vector(x, vector), x->quantiser.dim, s->scratch);
+	return quantise_is_exact(&x->quantiser, s->scratch, graph_code(&x->graph, vector)) ? 0 : damaged(vector, e);
+}
+
+static int finish(struct hnsw_searcher *s, bool is_by_code, struct hnsw_hit *hits, uint32_t *n, struct cel_error *e)
+{
+	const struct hnsw_index *x = s->index;
 	for (uint32_t i = 0; i < s->topk.n; i++) {
 		const struct topk_entry *entry = &s->topk.entries[i];
-		if (s->index->digests != NULL && entry->tag != TAG_OVERLAY) {
-			int rc = check_vector(s->index, entry->tag, e);
+		if (x->checksums != NULL && entry->tag != TAG_OVERLAY) {
+			int rc = check_vector(x, entry->tag, e);
+			if (rc == 0 && x->layout.is_exact && !is_by_code)
+				rc = compare_with_code(s, entry->tag, e);
 			if (rc < 0)
 				return rc;
 		}
@@ -239,35 +289,46 @@ static int finish(struct hnsw_searcher *s, struct hnsw_hit *hits, uint32_t *n, s
 	return 0;
 }
 
+/* The beam of ef on level 0. */
+static int walk(struct hnsw_searcher *s, const uint8_t *vector, uint32_t ef, struct cel_error *e)
+{
+	const struct graph *g = &s->index->graph;
+	ef = ef < s->walk.capacity ? ef : s->walk.capacity;
+	s->walk.is_corrupt = false;
+	quantise_query(&s->index->quantiser, vector, s->scratch, &s->walk.query);
+	walk_descend(&s->walk, g, 0);
+	if (mask_of(s) != NULL)
+		walk_beam_masked(&s->walk, g, mask_of(s), 1, ef);
+	else
+		walk_beam(&s->walk, g, 0, 1, ef);
+	return s->walk.is_corrupt ? error_set(e, CEL_ECORRUPT, "the index file has a bad link: build it again") : 0;
+}
+
 int hnsw_search(struct hnsw_searcher *s, struct slice query, uint32_t k, uint32_t ef, struct hnsw_hit *hits, uint32_t *n,
 		struct cel_error *e)
 {
+	bool is_by_code = false;
 	int rc = check_request(s, query, k, e);
 	if (rc < 0)
 		return rc;
 	if (ef > s->ef_max)
 		return error_set(e, CEL_EUSAGE, "ef = %u is more than the searcher was made for (%u)", ef, s->ef_max);
 	begin(s, k);
-	const struct graph *g = &s->index->graph;
 	if (s->topk.k > 0) {
-		ef = ef > k ? ef : k;
-		ef = ef < s->walk.capacity ? ef : s->walk.capacity;
-		s->walk.is_corrupt = false;
-		quantise_query(&s->index->quantiser, query.data, s->scratch, &s->walk.query);
-		walk_descend(&s->walk, g, 0);
-		if (mask_of(s) != NULL)
-			walk_beam_masked(&s->walk, g, mask_of(s), 1, ef);
-		else
-			walk_beam(&s->walk, g, 0, 1, ef);
-		if (s->walk.is_corrupt)
-			return error_set(e, CEL_ECORRUPT, "the index file has a bad link: build it again");
-		rc = rerank(s, query.data, search_depth(k, s->walk.size), e);
-		if (rc == 0 && s->topk.n < s->topk.k)
+		rc = walk(s, query.data, ef > k ? ef : k, e);
+		if (rc < 0)
+			return rc;
+		uint32_t depth = search_depth(k, s->walk.size);
+		is_by_code = is_code_enough(s, depth);
+		rc = is_by_code ? take_codes(s, depth, e) : rerank(s, query.data, depth, e);
+		if (rc == 0 && s->topk.n < s->topk.k) {
+			is_by_code = false;
 			rc = scan(s, query.data, e);
+		}
 	}
 	if (rc == 0)
 		add_overlay(s, query.data, k);
-	return rc < 0 ? rc : finish(s, hits, n, e);
+	return rc < 0 ? rc : finish(s, is_by_code, hits, n, e);
 }
 
 int hnsw_scan(struct hnsw_searcher *s, struct slice query, uint32_t k, struct hnsw_hit *hits, uint32_t *n,
@@ -281,7 +342,7 @@ int hnsw_scan(struct hnsw_searcher *s, struct slice query, uint32_t k, struct hn
 		rc = scan(s, query.data, e);
 	if (rc == 0)
 		add_overlay(s, query.data, k);
-	return rc < 0 ? rc : finish(s, hits, n, e);
+	return rc < 0 ? rc : finish(s, false, hits, n, e);
 }
 
 /* A walk computes about 20 codes for each place of the beam and pays a cache miss for most; a scan reads on. */

@@ -237,7 +237,7 @@ static void test_section_damage(void **state)
 		}
 	}
 	assert_true(refused[SECTION_LINKS] > 0 && refused[SECTION_ID_OFFSETS] > 0 && refused[SECTION_VECTORS] > 0 &&
-		    refused[SECTION_NODE_VECTORS] + refused[SECTION_VECTOR_RECORDS] > 0 && refused[SECTION_DIGESTS] > 0);
+		    refused[SECTION_NODE_VECTORS] + refused[SECTION_VECTOR_RECORDS] > 0 && refused[SECTION_CHECKSUMS] > 0);
 	free(bad);
 	free(file);
 	vectorset_free(&s);
