@@ -5,6 +5,10 @@ of the 100 nearest, n x 100, int32) and exact-distances.npy (f64; l2 with its ro
 
     prepare.py fashion DIRECTORY-OF-THE-GZ-FILES TARGET
     prepare.py words DIRECTORY-OF-THE-UNPACKED-NPM-PACKAGE TARGET
+    prepare.py growth ROWS TARGET
+
+growth is made up: ROWS x 128 floats around 1,000 centres that lie near each other, the spread falling from direction to direction;
+the first rows of a larger set are a smaller one, and the 5,000 queries of all are the same.
 
 Exact: candidates by a float32 matrix product, a block of queries at a time, many more than are wanted; then their
 distances again in float64 by the definition; ties by row number. It is checked that no row outside the candidates can be
@@ -39,8 +43,9 @@ def exact(base, queries, metric):
     base_sq = np.einsum("ij,ij->i", walk_base, walk_base).astype(np.float32)
     ids = np.empty((len(queries), NEAREST), np.int32)
     distances = np.empty((len(queries), NEAREST), np.float64)
-    for start in range(0, len(queries), BLOCK):
-        block = walk_queries[start:start + BLOCK]
+    step = BLOCK if len(base) < 500000 else BLOCK // 4
+    for start in range(0, len(queries), step):
+        block = walk_queries[start:start + step]
         rows, limits = candidates(walk_base, base_sq, block)
         for i in range(len(block)):
             query = queries[start + i].astype(np.float64)
@@ -85,9 +90,21 @@ def load_words(source):
     return table[~held_out], table[held_out], [w for w, out in zip(words, held_out) if not out]
 
 
+def make_growth(rows):
+    rows, dim, n_queries, part = int(rows), 128, 5000, 10000
+    centres = np.random.default_rng(1).standard_normal((1000, dim), np.float32) / 2
+    spread = (1 / np.sqrt(1 + np.arange(dim) / 16)).astype(np.float32)
+
+    def some(seed, n):
+        random_part = np.random.default_rng(seed)
+        return centres[random_part.integers(0, len(centres), n)] + spread * random_part.standard_normal((n, dim), np.float32)
+    base = np.concatenate([some((2, start), min(part, rows - start)) for start in range(0, rows, part)])
+    return base, some(3, n_queries), ["n%d" % i for i in range(rows)]
+
+
 def main():
     name, source, target = sys.argv[1:]
-    base, queries, ids = {"fashion": load_fashion, "words": load_words}[name](source)
+    base, queries, ids = {"fashion": load_fashion, "words": load_words, "growth": make_growth}[name](source)
     path = lambda file: os.path.join(target, file)
     if base.dtype == np.uint8:
         np.save(path("base-u8.npy"), base)
@@ -98,7 +115,7 @@ def main():
     np.save(path("one-query.npy"), queries[:1])
     with open(path("ids.txt"), "w", encoding="utf-8") as out:
         out.writelines(i + "\n" for i in ids)
-    rows, distances = exact(base, queries, "l2" if name == "fashion" else "cosine")
+    rows, distances = exact(base, queries, "cosine" if name == "words" else "l2")
     np.save(path("exact-distances.npy"), distances)
     width = np.full((len(rows), 1), NEAREST, np.int32)
     np.hstack([width, rows]).astype("<i4").tofile(path("exact.ivecs"))
