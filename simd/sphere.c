@@ -8,6 +8,8 @@
 static int32_t round_fixed(double x)
 {
 	double v = x * 0x1p30;
+	v = v > -0x1p30 ? v : -0x1p30; /* NaN, of what is no place, too */
+	v = v < 0x1p30 ? v : 0x1p30;
 	return (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
 }
 

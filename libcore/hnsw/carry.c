@@ -89,11 +89,12 @@ static int64_t match(const struct hnsw_index *parent, const struct hnsw_index *v
 	return rc < 0 ? rc : (int64_t)n_fresh;
 }
 
-/* Elements of vectors at the ends of the span, per million; every `step`-th of the nodes is looked at, all if there is no
+/* Elements of vectors at the ends of the span (no probability is below 0), per million; every `step`-th of the nodes is looked at, all if there is no
  * list. */
 static uint64_t share_at_ends(const struct hnsw_index *x, const uint32_t *nodes, uint32_t count, uint32_t step)
 {
 	uint64_t at_ends = 0, total = 0;
+	bool is_zero_least = x->graph.metric == CEL_JSD;
 	for (uint64_t i = 0; i < count; i += step) {
 		uint32_t node = nodes != NULL ? nodes[i] : (uint32_t)i;
 		struct range vectors = {0, 1};
@@ -101,7 +102,7 @@ static uint64_t share_at_ends(const struct hnsw_index *x, const uint32_t *nodes,
 		const uint8_t *code = graph_code(&x->graph, node);
 		uint64_t weight = vectors.end - vectors.start;
 		for (uint32_t d = 0; d < x->graph.dim; d++)
-			at_ends += weight * (code[d] == 0 || code[d] == 255);
+			at_ends += weight * ((code[d] == 0 && !is_zero_least) || code[d] == 255);
 		total += weight * x->graph.dim;
 	}
 	return total > 0 ? at_ends * 1000000 / total : 0;

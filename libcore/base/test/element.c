@@ -191,15 +191,42 @@ static void check_store_and_widen(void **state)
 	assert_true(many[128] == 128.0f && many[255] == 255.0f);
 }
 
+/* The first bit is the highest of the first byte; a stored one is a byte, to be packed. */
+static void check_bits(void **state)
+{
+	(void)state;
+	static const double BAD[] = {2, -1, 0.5, 255};
+	uint8_t bits[3] = {0}, one = 9;
+	float wide[20];
+	bit_set(bits, 0);
+	bit_set(bits, 9);
+	bit_set(bits, 19);
+	assert_memory_equal(bits, "\x80\x40\x10", 3);
+	element_widen(CEL_B1, bits, 20, wide);
+	for (size_t i = 0; i < 20; i++)
+		assert_true(wide[i] == (i == 0 || i == 9 || i == 19 ? 1 : 0) && bit_get(bits, i) == (wide[i] != 0));
+	assert_int_equal(element_store(CEL_B1, 1, &one, NULL), 0);
+	assert_int_equal(one, 1);
+	assert_int_equal(element_store(CEL_B1, -0.0, &one, NULL), 0);
+	assert_int_equal(one, 0);
+	for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+		assert_int_equal(element_store(CEL_B1, BAD[i], &one, NULL), CEL_EDATA);
+	assert_int_equal(cel_vector_size(CEL_B1, 1), 1);
+	assert_int_equal(cel_vector_size(CEL_B1, 8), 1);
+	assert_int_equal(cel_vector_size(CEL_B1, 9), 2);
+	assert_int_equal(cel_vector_size(CEL_B1, CEL_DIM_MAX), 8192);
+	assert_int_equal(cel_vector_size(CEL_F16, CEL_DIM_MAX), 131070);
+}
+
 static void check_names(void **state)
 {
 	(void)state;
-	for (int i = CEL_F32; i <= CEL_U8; i++) {
+	for (int i = CEL_F32; i <= CEL_B1; i++) {
 		enum cel_type type;
 		assert_int_equal(cel_type_parse(cel_type_name((enum cel_type)i), &type, NULL), 0);
 		assert_int_equal(type, i);
 	}
-	for (int i = CEL_L2; i <= CEL_COSINE; i++) {
+	for (int i = CEL_L2; i <= CEL_HAVERSINE; i++) {
 		enum cel_metric metric;
 		assert_int_equal(cel_metric_parse(cel_metric_name((enum cel_metric)i), &metric, NULL), 0);
 		assert_int_equal(metric, i);
@@ -217,7 +244,7 @@ int main(void)
 		cmocka_unit_test(check_widening),       cmocka_unit_test(check_round_trips),
 		cmocka_unit_test(check_narrowing_f16),  cmocka_unit_test(check_narrowing_bf16),
 		cmocka_unit_test(check_store_refusals), cmocka_unit_test(check_store_and_widen),
-		cmocka_unit_test(check_names),
+		cmocka_unit_test(check_bits),           cmocka_unit_test(check_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

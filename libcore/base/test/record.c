@@ -185,6 +185,61 @@ static void check_vectors(void **state)
 	assert_int_equal(record_check_vector(&schema, slice_make(half, 3), &e), CEL_EDATA);
 }
 
+/* What the metrics of bits, histograms and places ask of a vector. */
+static void check_other_metrics(void **state)
+{
+	(void)state;
+	struct cel_error e = {0};
+	for (uint32_t dim = 1; dim <= 40; dim++) {
+		const struct cel_schema bits = {.dim = dim, .type = CEL_B1, .metric = CEL_JACCARD};
+		size_t size = (dim + 7) / 8;
+		assert_int_equal(schema_vector_size(&bits), size);
+		for (uint32_t bit = 0; bit < 8 * size; bit++) {
+			uint8_t vector[5] = {0};
+			bit_set(vector, bit);
+			assert_true(bit_get(vector, bit));
+			assert_int_equal(record_check_vector(&bits, slice_make(vector, size), &e), bit < dim ? 0 : CEL_EDATA);
+		}
+		assert_int_equal(record_check_vector(&bits, slice_make("\0\0\0\0\0", size), NULL), 0);
+		assert_int_equal(record_check_vector(&bits, slice_make("\0\0\0\0\0\0", size + 1), NULL), CEL_EDATA);
+	}
+	assert_string_equal(e.message, "a bit behind the last element, 39, is set");
+	assert_int_equal(check_one(CEL_JSD, 300, 299, 1e-40f), 0);
+	assert_int_equal(check_one(CEL_JSD, 300, 299, 0), CEL_EDATA);
+	assert_int_equal(check_one(CEL_JSD, 300, 299, -0.0f), CEL_EDATA);
+	assert_int_equal(check_one(CEL_JSD, 300, 299, -1e-40f), CEL_EDATA);
+	static const struct {
+		size_t position;
+		float value;
+		int rc;
+	} PLACES[] = {{0, 90, 0}, {0, -90, 0}, {0, 90.0001f, CEL_EDATA}, {1, 180, 0}, {1, -180, 0}, {1, -180.1f, CEL_EDATA}};
+	for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++)
+		assert_int_equal(check_one(CEL_HAVERSINE, 2, PLACES[i].position, PLACES[i].value), PLACES[i].rc);
+}
+
+/* Which types a metric has; everything else is refused. */
+static void check_pairs(void **state)
+{
+	(void)state;
+	static const char *const TYPES[] = {
+		[CEL_L2] = "f32 f16 bf16 i8 u8", [CEL_IP] = "f32 f16 bf16 i8 u8", [CEL_COSINE] = "f32 f16 bf16 i8 u8",
+		[CEL_HAMMING] = "b1", [CEL_JACCARD] = "b1", [CEL_JSD] = "f32 f16 bf16 u8", [CEL_HAVERSINE] = "f32",
+	};
+	for (int metric = CEL_L2; metric <= CEL_HAVERSINE; metric++) {
+		for (int type = CEL_F32; type <= CEL_B1; type++) {
+			const char *name = cel_type_name((enum cel_type)type), *found = strstr(TYPES[metric], name);
+			while (found != NULL && found > TYPES[metric] && found[-1] != ' ') /* f16 in bf16 */
+				found = strstr(found + 1, name);
+			struct cel_schema s = {.dim = 2, .type = (enum cel_type)type, .metric = (enum cel_metric)metric};
+			struct cel_error e = {0};
+			assert_int_equal(schema_check(&s, &e), found != NULL ? 0 : CEL_EUSAGE);
+			assert_true((found == NULL) == (strstr(e.message, cel_metric_name(s.metric)) != NULL));
+			s.dim = 3;
+			assert_int_equal(schema_check(&s, NULL), found != NULL && metric != CEL_HAVERSINE ? 0 : CEL_EUSAGE);
+		}
+	}
+}
+
 static void check_schemas(void **state)
 {
 	(void)state;
@@ -219,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_utf8_short),       cmocka_unit_test(check_utf8_long), cmocka_unit_test(check_ids),
 		cmocka_unit_test(check_collection_names), cmocka_unit_test(check_vectors),   cmocka_unit_test(check_schemas),
+		cmocka_unit_test(check_other_metrics),    cmocka_unit_test(check_pairs),
 	};
 	return cmocka_run_group_tests(tests, make_table, free_table);
 }

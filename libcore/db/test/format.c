@@ -92,6 +92,18 @@ static void whole_numbers(void **state)
 	}
 }
 
+static void bits(void **state)
+{
+	(void)state;
+	static const uint8_t STORED[] = {0xa5, 0x40};
+	char text[CEL_ELEMENT_TEXT_MAX];
+	for (size_t i = 0; i < 10; i++) {
+		assert_int_equal(cel_element_format(CEL_B1, STORED, i, text), 1);
+		assert_string_equal(text, "1010010101"[i] == '1' ? "1" : "0");
+		assert_true(cel_element(CEL_B1, STORED, i) == "1010010101"[i] - '0');
+	}
+}
+
 static void decimal_comma(void **state)
 {
 	(void)state;
@@ -116,6 +128,7 @@ int main(void)
 		cmocka_unit_test(random_floats),
 		cmocka_unit_test(known_texts),
 		cmocka_unit_test(whole_numbers),
+		cmocka_unit_test(bits),
 		cmocka_unit_test(decimal_comma),
 	};
 	return cmocka_run_group_tests_name("db format", tests, NULL, NULL);

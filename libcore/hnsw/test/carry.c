@@ -108,8 +108,8 @@ static void test_mixes(void **state)
 	uint64_t random = test_seed();
 	static const struct mix MIXES[] = {{2, 1, 1}, {50, 0, 0}, {0, 30, 0}, {0, 0, 30}, {20, 20, 20}};
 	for (size_t i = 0; i < sizeof MIXES / sizeof *MIXES; i++) {
-		for (int metric = CEL_L2; metric <= CEL_COSINE; metric++) {
-			enum cel_type type = metric == CEL_IP ? CEL_F32 : (enum cel_type)(CEL_F32 + (i + (size_t)metric) % 5);
+		for (int metric = CEL_L2; metric <= CEL_HAVERSINE; metric++) {
+			enum cel_type type = vectorset_some_type((enum cel_metric)metric, metric == CEL_IP ? 0 : i + (size_t)metric);
 			struct two_sets s = two_sets_new(type, (enum cel_metric)metric, 1500, MIXES[i], &random);
 			struct hnsw_index *parent = vectorset_index(&s.before, &PARAMS, 2, temporary_path("parent"));
 			struct hnsw_index *index = carried(parent, &s.after, temporary_path("carried"));

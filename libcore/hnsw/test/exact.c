@@ -21,8 +21,10 @@ static void test_same_as_index(void **state)
 	uint64_t random = test_seed();
 	static const size_t SIZES[] = {0, 1, 255, 256, 257, 700};
 	const struct hnsw_params params = {.M = 8, .ef_construction = 40};
-	for (int type = CEL_F32; type <= CEL_U8; type++) {
-		for (int metric = CEL_L2; metric <= CEL_COSINE; metric++) {
+	for (int type = CEL_F32; type <= CEL_B1; type++) {
+		for (int metric = CEL_L2; metric <= CEL_HAVERSINE; metric++) {
+			if (!vectorset_is_pair((enum cel_type)type, (enum cel_metric)metric))
+				continue;
 			size_t n = SIZES[random_next(&random) % 6];
 			struct vectorset all = vectorset_new((enum cel_type)type, (enum cel_metric)metric, 37, n + 20, 10, 0.3,
 							     &random);
@@ -61,8 +63,9 @@ static void test_definition(void **state)
 {
 	(void)state;
 	uint64_t random = test_seed();
-	for (int metric = CEL_L2; metric <= CEL_COSINE; metric++) {
-		struct vectorset s = vectorset_new(CEL_F32, (enum cel_metric)metric, 50, 1000, 10, 0.5, &random);
+	for (int metric = CEL_L2; metric <= CEL_HAVERSINE; metric++) {
+		enum cel_type type = metric == CEL_HAMMING || metric == CEL_JACCARD ? CEL_B1 : CEL_F32;
+		struct vectorset s = vectorset_new(type, (enum cel_metric)metric, 50, 1000, 10, 0.5, &random);
 		struct exact *x;
 		const struct hnsw_hit *hits;
 		size_t nearest[10];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "codes.h"
 #include "levels.h"
 #include "prune.h"
 #include "quantise.h"
@@ -26,7 +27,7 @@ static struct rows rows_new(enum cel_type type, enum cel_metric metric, uint32_t
 	r.scratch = calloc(dim, sizeof *r.scratch);
 	r.quantiser = (struct quantiser){.kernels = simd_select(), .type = type, .metric = metric, .dim = dim};
 	assert_int_equal(quantise_train(&r.quantiser, r.offset, r.set.vectors, n, NULL), 0);
-	size_t stride = quantise_stride(dim);
+	size_t stride = codes_stride(metric, dim);
 	r.codes = mem_alloc_aligned(64, n * stride);
 	for (size_t i = 0; i < n; i++)
 		quantise_row(&r.quantiser, vectorset_vector(&r.set, i).data, r.scratch, r.codes + i * stride);
@@ -89,6 +90,45 @@ static void test_code_distance(void **state)
 			walk_release(&w);
 			rows_free(&r);
 		}
+	}
+}
+
+/* Codes that are no bytes order as the metric does: exactly for bits, but for rounding to a float for places. */
+static void test_other_codes(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	static const enum cel_metric METRICS[] = {CEL_HAMMING, CEL_JACCARD, CEL_HAVERSINE};
+	static const uint32_t DIMS[] = {1, 7, 8, 9, 100, 256, 1000, 5000};
+	for (size_t i = 0; i < sizeof METRICS / sizeof *METRICS * sizeof DIMS / sizeof *DIMS; i++) {
+		enum cel_metric metric = METRICS[i % 3];
+		struct rows r = rows_new(vectorset_some_type(metric, 0), metric, DIMS[i / 3], 300, &random);
+		uint32_t ordinals[300], distances[300];
+		double plain[300];
+		struct walk w;
+		assert_int_equal(walk_init(&w, r.graph.code_stride, 10, NULL), 0);
+		for (uint32_t b = 0; b < 300; b++) {
+			ordinals[b] = b;
+			plain[b] = plain_distance(&r.set.schema, vectorset_vector(&r.set, 5).data, vectorset_vector(&r.set, b).data);
+		}
+		walk_node_query(&r.graph, 5, &w.query);
+		walk_distances(&w.query, &r.graph, ordinals, 300, distances);
+		assert_int_equal(distances[5], 0);
+		for (uint32_t b = 0; b < 300; b++) {
+			if (metric == CEL_HAMMING)
+				assert_int_equal(distances[b], (uint32_t)plain[b]);
+			for (uint32_t c = 0; c < b; c++)
+				if (plain[b] > plain[c] * (1 + 1e-6) + 1e-3 * (metric == CEL_HAVERSINE))
+					assert_true(distances[b] > distances[c]);
+		}
+		quantise_query(&r.quantiser, vectorset_vector(&r.set, 5).data, r.scratch, &w.query);
+		for (uint32_t b = 0; b < 300; b++) {
+			uint32_t distance;
+			walk_distances(&w.query, &r.graph, &b, 1, &distance);
+			assert_int_equal(distance, distances[b]);
+		}
+		walk_release(&w);
+		rows_free(&r);
 	}
 }
 
@@ -305,7 +345,8 @@ static void test_walk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_code_distance), cmocka_unit_test(test_whole_numbers_are_lossless),
+		cmocka_unit_test(test_code_distance),
+		cmocka_unit_test(test_other_codes), cmocka_unit_test(test_whole_numbers_are_lossless),
 		cmocka_unit_test(test_extremes),      cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_prune),         cmocka_unit_test(test_walk),
 	};

@@ -77,8 +77,8 @@ static void test_mixes(void **state)
 	uint64_t random = test_seed();
 	static const struct mix MIXES[] = {{0, 0, 0}, {10, 0, 0}, {0, 10, 0}, {0, 0, 10}, {20, 5, 5}, {60, 0, 0}, {0, 50, 50}};
 	for (size_t i = 0; i < sizeof MIXES / sizeof *MIXES; i++) {
-		for (int metric = CEL_L2; metric <= CEL_COSINE; metric++) {
-			enum cel_type type = (enum cel_type)(CEL_F32 + (i + (size_t)metric) % 5);
+		for (int metric = CEL_L2; metric <= CEL_HAVERSINE; metric++) {
+			enum cel_type type = vectorset_some_type((enum cel_metric)metric, i + (size_t)metric);
 			if (type == CEL_U8 && metric == CEL_IP)
 				type = CEL_F32; /* products of nothing but large numbers: no graph is good at it */
 			struct two_sets s = two_sets_new(type, (enum cel_metric)metric, 1500, MIXES[i], &random);

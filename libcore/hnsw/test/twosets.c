@@ -22,7 +22,7 @@ struct vectorset vectorset_room(const struct vectorset *like, size_t n)
 
 struct two_sets two_sets_new(enum cel_type type, enum cel_metric metric, size_t n, struct mix mix, uint64_t *random)
 {
-	struct vectorset all = vectorset_new(type, metric, 12, 2 * n + 40, 25, 0.5, random);
+	struct vectorset all = vectorset_new(type, metric, type == CEL_B1 ? 101 : 12, 2 * n + 40, 25, 0.5, random);
 	struct two_sets s = {vectorset_room(&all, n), vectorset_room(&all, n), vectorset_room(&all, 40)};
 	for (size_t i = 0; i < n; i++) {
 		uint32_t dice = (uint32_t)(random_next(random) % 100);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random numbers are splitmix64. Integer types get whole elements over their range, floats some around 1. */
+/* Random numbers are splitmix64. Integer types get whole elements over their range, floats some around 1; bits are the
+ * signs, histograms what is positive, and places lie in a country. */
 #include "vectorset.h"
 
 #include <dirent.h>
@@ -11,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "element.h"
+#include "record.h"
 
 uint64_t random_next(uint64_t *state)
 {
@@ -46,8 +49,27 @@ static double random_normal(uint64_t *state)
 	return sum - 6;
 }
 
-static double fit(enum cel_type type, double value)
+bool vectorset_is_pair(enum cel_type type, enum cel_metric metric)
 {
+	struct cel_schema schema = {.dim = metric == CEL_HAVERSINE ? 2 : 8, .type = type, .metric = metric};
+	return schema_check(&schema, NULL) == 0;
+}
+
+enum cel_type vectorset_some_type(enum cel_metric metric, size_t n)
+{
+	for (size_t i = n;; i++) {
+		enum cel_type type = (enum cel_type)(CEL_F32 + i % 6);
+		if (vectorset_is_pair(type, metric))
+			return type;
+	}
+}
+
+static double fit(enum cel_type type, enum cel_metric metric, double value)
+{
+	if (metric == CEL_JSD && type == CEL_U8)
+		return fmin(fmax(rint(48 * value), 0), 255);
+	if (metric == CEL_JSD)
+		return fmax(value, 0);
 	if (type == CEL_U8)
 		return fmin(fmax(rint(128 + 24 * value), 0), 255);
 	if (type == CEL_I8)
@@ -55,19 +77,42 @@ static double fit(enum cel_type type, double value)
 	return value;
 }
 
+static void set_bits(uint8_t *vector, size_t size, const double *elements, uint32_t dim)
+{
+	memset(vector, 0, size);
+	for (uint32_t d = 0; d < dim; d++)
+		if (elements[d] > 0)
+			bit_set(vector, d);
+}
+
 void vectorset_set(struct vectorset *s, size_t i, const double *elements)
 {
-	size_t size = cel_type_size(s->schema.type);
-	for (uint32_t d = 0; d < s->schema.dim; d++)
-		assert_int_equal(element_store(s->schema.type, fit(s->schema.type, elements[d]),
-					       s->vectors + i * s->vector_size + d * size, NULL), 0);
+	uint8_t *vector = s->vectors + i * s->vector_size;
+	if (s->schema.type == CEL_B1) {
+		set_bits(vector, s->vector_size, elements, s->schema.dim);
+	} else if (s->schema.metric == CEL_HAVERSINE) {
+		store_le_f32(vector, (float)(50 + elements[0]));
+		store_le_f32(vector + 4, (float)(10 + 2 * elements[1]));
+	} else {
+		size_t size = cel_type_size(s->schema.type);
+		bool is_zero = true;
+		for (uint32_t d = 0; d < s->schema.dim; d++) {
+			double value = fit(s->schema.type, s->schema.metric, elements[d]);
+			is_zero = is_zero && value == 0;
+			if (s->schema.metric == CEL_JSD && is_zero && d + 1 == s->schema.dim)
+				value = 1;
+			assert_int_equal(element_store(s->schema.type, value, vector + d * size, NULL), 0);
+		}
+	}
+	assert_int_equal(record_check_vector(&s->schema, vectorset_vector(s, i), NULL), 0);
 }
 
 struct vectorset vectorset_new(enum cel_type type, enum cel_metric metric, uint32_t dim, size_t n, size_t clusters,
 			       double spread, uint64_t *state)
 {
+	dim = metric == CEL_HAVERSINE ? 2 : dim;
 	struct vectorset s = {.schema = {.dim = dim, .type = type, .metric = metric}, .n = n};
-	s.vector_size = dim * cel_type_size(type);
+	s.vector_size = cel_vector_size(type, dim);
 	s.vectors = malloc(n * s.vector_size + 1);
 	s.ids = calloc(n + 1, sizeof *s.ids);
 	double *centres = malloc(clusters * dim * sizeof *centres);
@@ -144,13 +189,47 @@ struct hnsw_index *vectorset_index(struct vectorset *s, const struct hnsw_params
 double element_get(enum cel_type type, const uint8_t *vector, size_t position)
 {
 	float value;
+	if (type == CEL_B1)
+		return bit_get(vector, position) ? 1 : 0;
 	element_widen(type, vector + position * cel_type_size(type), 1, &value);
 	return (double)value;
+}
+
+/* The divergence from its definition, by entropies: not the way of the kernel. */
+static double plain_jsd(const struct cel_schema *schema, const uint8_t *a, const uint8_t *b)
+{
+	long double sum_a = 0, sum_b = 0, divergence = 0;
+	for (uint32_t d = 0; d < schema->dim; d++) {
+		sum_a += (long double)element_get(schema->type, a, d);
+		sum_b += (long double)element_get(schema->type, b, d);
+	}
+	for (uint32_t d = 0; d < schema->dim; d++) {
+		long double x = (long double)element_get(schema->type, a, d) / sum_a;
+		long double y = (long double)element_get(schema->type, b, d) / sum_b, m = (x + y) / 2;
+		divergence += (x > 0 ? x * log2l(x) : 0) / 2 + (y > 0 ? y * log2l(y) : 0) / 2 - (m > 0 ? m * log2l(m) : 0);
+	}
+	return divergence > 0 ? (double)sqrtl(divergence) : 0;
+}
+
+/* By the angle of unit vectors: good where places are not next to each other or opposite. */
+static double plain_haversine(const uint8_t *a, const uint8_t *b)
+{
+	long double degree = M_PIl / 180, x[2], y[2];
+	for (size_t i = 0; i < 2; i++) {
+		x[i] = (long double)element_get(CEL_F32, a, i) * degree;
+		y[i] = (long double)element_get(CEL_F32, b, i) * degree;
+	}
+	long double cosine = sinl(x[0]) * sinl(y[0]) + cosl(x[0]) * cosl(y[0]) * cosl(x[1] - y[1]);
+	return (double)(6371.0088L * acosl(cosine > 1 ? 1 : cosine));
 }
 
 double plain_distance(const struct cel_schema *schema, const uint8_t *a, const uint8_t *b)
 {
 	double dot = 0, l2 = 0, aa = 0, bb = 0;
+	if (schema->metric == CEL_JSD)
+		return plain_jsd(schema, a, b);
+	if (schema->metric == CEL_HAVERSINE)
+		return plain_haversine(a, b);
 	for (uint32_t d = 0; d < schema->dim; d++) {
 		double x = element_get(schema->type, a, d), y = element_get(schema->type, b, d);
 		dot += x * y;
@@ -158,6 +237,10 @@ double plain_distance(const struct cel_schema *schema, const uint8_t *a, const u
 		aa += x * x;
 		bb += y * y;
 	}
+	if (schema->metric == CEL_HAMMING)
+		return l2;
+	if (schema->metric == CEL_JACCARD)
+		return aa + bb > 0 ? 1 - dot / (aa + bb - dot) : 0;
 	return schema->metric == CEL_L2 ? sqrt(l2) : schema->metric == CEL_IP ? -dot : 1 - dot / sqrt(aa * bb);
 }
 

@@ -24,7 +24,12 @@ uint64_t random_next(uint64_t *state);
 uint64_t test_seed(void); /* CEL_TEST_SEED, printed */
 size_t test_scale(void);  /* CEL_TEST_SCALE */
 
-/* n vectors around `clusters` random centres; spread is the noise against the distance of centres. */
+/* Whether there is such a collection. */
+bool vectorset_is_pair(enum cel_type type, enum cel_metric metric);
+/* Some type that the metric has: another one for another n, mostly. */
+enum cel_type vectorset_some_type(enum cel_metric metric, size_t n);
+/* n vectors around `clusters` random centres; spread is the noise against the distance of centres. Places have dimension 2,
+ * whatever dim is. */
 struct vectorset vectorset_new(enum cel_type type, enum cel_metric metric, uint32_t dim, size_t n, size_t clusters,
 			       double spread, uint64_t *state);
 void vectorset_free(struct vectorset *s);

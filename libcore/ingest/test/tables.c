@@ -135,6 +135,76 @@ static void test_raw(void **state)
 	check_raw("u8", 3, slice_make("\x1f\x8b\x08", 3), "r0\t0000f84100000b43" "00000041\t\n", "");
 }
 
+/* ------------------------------------------------------------------------------------------------------ bits */
+
+/* Ten bits, 1010010101: packed they are a5 40. */
+static const struct cel_schema B1_10 = {.dim = 10, .type = CEL_B1, .metric = CEL_HAMMING};
+
+static void check_bits(const char *file, struct slice bytes, const struct reader_options *options, const char *errors)
+{
+	struct reader_options o = *options;
+	const char *name = file_path(file);
+	o.schema = &B1_10;
+	o.id_prefix = "r";
+	write_file(name, bytes);
+	struct outcome outcome = read_file(name, o);
+	expect_text(&outcome.rows, errors[0] == '\0' ? "r0\ta540\t\n" : "");
+	expect_errors(name, &outcome, errors);
+	outcome_release(&outcome);
+	unlink(name);
+}
+
+static void check_npy_bits(const char *type, unsigned width, const char *row, const char *errors)
+{
+	uint8_t file[256];
+	memset(file, ' ', sizeof file);
+	memcpy(file, "\x93NUMPY\1\0\x76\0", 10);
+	int length = snprintf((char *)file + 10, 100, "{'descr': '%s', 'fortran_order': False, 'shape': (1, %u)}", type, width);
+	file[10 + length] = ' ';
+	file[127] = '\n';
+	memcpy(file + 128, row, width);
+	check_bits("bits.npy", slice_make(file, 128 + width), &(struct reader_options){0}, errors);
+}
+
+static void test_bits(void **state)
+{
+	(void)state;
+	static const char ELEMENTS[] = "\1\0\1\0\0\1\0\1\0\1";
+	const struct reader_options any = {0}, csv = {.format = READER_CSV};
+	check_npy_bits("|u1", 2, "\xa5\x40", "");
+	check_npy_bits("|u1", 10, ELEMENTS, "");
+	check_npy_bits("|i1", 10, ELEMENTS, "");
+	check_npy_bits("|b1", 10, ELEMENTS, "");
+	check_npy_bits("|u1", 2, "\xa5\x41", "NAME: row 1: id \"r0\": a bit behind the last element, 10, is set\n");
+	check_npy_bits("|u1", 10, "\2\0\0\0\0\0\0\0\0\0", "NAME: row 1: id \"r0\": element 1: 2 is out of range (0 to 1)\n");
+	check_npy_bits("|b1", 2, "\1\0", "NAME: the dimension is 2, not 10 as in the collection\n");
+	check_npy_bits("|i1", 2, "\1\0", "NAME: the dimension is 2, not 10 as in the collection\n");
+	check_npy_bits("|u1", 3, "\1\0\0", "NAME: the dimension is 3, not 10 as in the collection\n");
+	check_bits("bits.bvecs", slice_make("\2\0\0\0\xa5\x40", 6), &any, "");
+	check_bits("bits.bvecs", slice_make("\12\0\0\0\1\0\1\0\0\1\0\1\0\1", 14), &any, "");
+	check_bits("bits.bvecs", slice_make("\3\0\0\0\1\0\1", 7), &any,
+		   "NAME: row 1: the dimension is 3, not 10 as in the collection\n");
+	check_bits("bits.raw", slice_make("\xa5\x40", 2),
+		   &(struct reader_options){.format = READER_RAW, .raw_type = "b1", .raw_dim = 10}, "");
+	check_bits("bits.jsonl", slice_text("{\"vector\":\"a540\"}\n"), &any, "");
+	check_bits("bits.jsonl", slice_text("{\"vector\":\"A540\"}\n"), &any, "");
+	check_bits("bits.jsonl", slice_text("{\"vector\":[1,0,1,0,0,1,0,1.0,0,1]}\n"), &any, "");
+	static const char *const BAD[] = {"\"a54\"", "\"a5400\"", "\"a54g\"", "\"\"", "\"0xa540\""};
+	for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+		char line[64];
+		snprintf(line, sizeof line, "{\"vector\":%s}\n", BAD[i]);
+		check_bits("bits.jsonl", slice_text(line), &any,
+			   "NAME: line 1: id \"r0\": the vector is no string of 4 hexadecimal digits\n");
+	}
+	check_bits("bits.jsonl", slice_text("{\"vector\":[1,0,1]}\n"), &any,
+		   "NAME: line 1: id \"r0\": the vector has 3 elements, not 10 as in the collection\n");
+	check_bits("bits.csv", slice_text("vector\na540\n"), &csv, "");
+	check_bits("bits.csv", slice_text("vector\n1 0 1 0 0 1 0 1 0 1\n"), &csv, "");
+	check_bits("bits.csv", slice_text("a,b,c,d,e,f,g,h,i,j\n1,0,1,0,0,1,0,1,0,1\n"),
+		   &(struct reader_options){.format = READER_CSV, .vector_columns = "a..j"}, "");
+	check_raw("b1", 3, slice_make("\x80", 1), "", "NAME: packed bits go into a collection of b1 only, not f32\n");
+}
+
 static void test_faults(void **state)
 {
 	(void)state;
@@ -170,10 +240,12 @@ int main(void)
 		cmocka_unit_test_setup(test_tables, set_piped),
 		cmocka_unit_test_setup(test_columns, set_piped),
 		cmocka_unit_test_setup(test_raw, set_piped),
+		cmocka_unit_test_setup(test_bits, set_piped),
 		cmocka_unit_test_setup(test_faults, set_piped),
 		{"test_tables piped", test_tables, set_piped, NULL, &yes},
 		{"test_columns piped", test_columns, set_piped, NULL, &yes},
 		{"test_raw piped", test_raw, set_piped, NULL, &yes},
+		{"test_bits piped", test_bits, set_piped, NULL, &yes},
 	};
 	if (mkdtemp(directory) == NULL)
 		return 1;
