@@ -46,6 +46,12 @@ int changes_of_trees(struct store_read *read_a, const struct cid *root_a, struct
 	return 0;
 }
 
+int changes_of_trees_seek(struct changes *changes, struct slice after, struct cel_error *e)
+{
+	struct trees *t = changes->context;
+	return prolly_diff_seek(t->diff, after, e);
+}
+
 void changes_of_trees_free(struct changes *changes)
 {
 	struct trees *t = changes->context;

@@ -26,6 +26,7 @@ struct store_read;
  * is NULL is the empty set. The stream is to be freed with changes_of_trees_free. */
 int changes_of_trees(struct store_read *read_a, const struct cid *root_a, struct store_read *read_b,
 		     const struct cid *root_b, struct changes *out, struct cel_error *e);
+int changes_of_trees_seek(struct changes *changes, struct slice after, struct cel_error *e); /* to the first behind that id */
 void changes_of_trees_free(struct changes *changes);
 
 struct prolly_update_stats;

@@ -159,6 +159,8 @@ static int find_entries(struct forget *f, struct cel_error *e)
 	if (rc == 0)
 		rc = protect_refs(f, "merged/", IS_MERGED, e);
 	if (rc == 0)
+		rc = protect_refs(f, "fetched/", IS_MERGED, e);
+	if (rc == 0)
 		rc = db_tags_load(&f->tags, f->read, e);
 	for (size_t i = 0; rc == 0 && i < f->tags.n; i++) {
 		struct entry *entry = find_entry(f, &f->tags.items[i].cid);

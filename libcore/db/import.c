@@ -10,23 +10,27 @@
 #include "changes.h"
 #include "error.h"
 
-static int import_commit(const struct import *in, const struct cid *cid, struct cel_error *e)
+int import_put(struct store_batch *batch, const struct cid *schema, const struct cid *cid, const struct commit *commit,
+	       struct cel_error *e)
 {
-	struct commit commit;
 	struct cid written;
 	char text[CEL_CID_TEXT_SIZE];
-	int rc = commit_read(in->theirs, cid, &commit, e);
-	if (rc == CEL_ENOTFOUND) /* left by a batch that was cut off; its own tip was not */
-		rc = commit_read(in->ours, cid, &commit, e);
-	if (rc < 0)
-		return rc;
 	cid_format(cid, text);
-	if (!cid_equal(&commit.schema, in->schema))
+	if (!cid_equal(&commit->schema, schema))
 		return error_set(e, CEL_EDATA, "commit %s has another schema than its descendants", text);
-	rc = commit_put(in->batch, &commit, &written, e);
+	int rc = commit_put(batch, commit, &written, e);
 	if (rc == 0 && !cid_equal(&written, cid))
 		return error_set(e, CEL_EDATA, "commit %s is not in its canonical form", text);
 	return rc;
+}
+
+static int import_commit(const struct import *in, const struct cid *cid, struct cel_error *e)
+{
+	struct commit commit;
+	int rc = commit_read(in->theirs, cid, &commit, e);
+	if (rc == CEL_ENOTFOUND) /* left by a batch that was cut off; its own tip was not */
+		rc = commit_read(in->ours, cid, &commit, e);
+	return rc < 0 ? rc : import_put(in->batch, in->schema, cid, &commit, e);
 }
 
 int import_commits(const struct import *in, const struct ancestry *ancestry, struct cel_error *e)

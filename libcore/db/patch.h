@@ -10,6 +10,7 @@
 #ifndef DB_PATCH_H
 #define DB_PATCH_H
 
+#include "buf.h"
 #include "changes.h"
 #include "cid.h"
 
@@ -26,6 +27,20 @@ typedef int patch_put_fn(void *context, const void *data, size_t size, struct ce
 int patch_write(const struct patch_header *header, const struct changes *changes, patch_put_fn *put, void *context,
 		uint64_t *count, struct cel_error *e);
 
+/* The same piece by piece, for who cannot write it all at once. put and context are the caller's; the rest is zeroed. After a
+ * failure it can only be released. */
+struct patch_writer {
+	patch_put_fn *put;
+	void *context;
+	struct buf frame;
+	struct sha256 digest;
+	uint64_t count;
+};
+int patch_writer_begin(struct patch_writer *w, const struct patch_header *header, struct cel_error *e);
+int patch_writer_add(struct patch_writer *w, const struct change *c, struct cel_error *e);
+int patch_writer_end(struct patch_writer *w, struct cel_error *e);
+void patch_writer_release(struct patch_writer *w);
+
 /* ---- reading. Whatever patch_write would not have made is CEL_EDATA that names the input, what is wrong and where. Sizes are
  * checked before anything is allocated, and at most one frame is held. */
 struct patch_reader;
@@ -34,6 +49,9 @@ struct stream;
 int patch_reader_open(const char *path, struct patch_reader **out, struct cel_error *e);
 /* Takes over the stream, also if it fails. */
 int patch_reader_new(struct stream *stream, struct patch_reader **out, struct cel_error *e);
+/* Of several patches one behind the other: the stream stays the caller's, and when the changes have ended it stands behind the
+ * patch. */
+int patch_reader_new_next(struct stream *stream, struct patch_reader **out, struct cel_error *e);
 void patch_reader_free(struct patch_reader *r);
 const struct patch_header *patch_reader_header(const struct patch_reader *r);
 /* The records as a stream. Only when it has ended with 0 is it known that nothing was cut off or altered: keep nothing of

@@ -25,6 +25,7 @@ struct patch_reader {
 	uint8_t last[CEL_ID_MAX];
 	size_t last_size;
 	bool is_end, is_broken;
+	bool is_one_of_several; /* the stream is not ours, and goes on */
 };
 
 static int bad(struct patch_reader *r, struct cel_error *e, const char *what)
@@ -138,15 +139,17 @@ static int get_header(struct patch_reader *r, struct cel_error *e)
 	return rc < 0 ? rc : get_roots(r, array, e);
 }
 
-int patch_reader_new(struct stream *stream, struct patch_reader **out, struct cel_error *e)
+static int new_reader(struct stream *stream, bool is_one_of_several, struct patch_reader **out, struct cel_error *e)
 {
 	*out = NULL;
 	struct patch_reader *r = mem_calloc(1, sizeof *r);
 	if (r == NULL) {
-		stream_free(stream);
+		if (!is_one_of_several)
+			stream_free(stream);
 		return error_nomem(e, sizeof *r);
 	}
 	r->stream = stream;
+	r->is_one_of_several = is_one_of_several;
 	sha256_init(&r->digest);
 	int rc = get_header(r, e);
 	if (rc < 0) {
@@ -155,6 +158,16 @@ int patch_reader_new(struct stream *stream, struct patch_reader **out, struct ce
 	}
 	*out = r;
 	return 0;
+}
+
+int patch_reader_new(struct stream *stream, struct patch_reader **out, struct cel_error *e)
+{
+	return new_reader(stream, false, out, e);
+}
+
+int patch_reader_new_next(struct stream *stream, struct patch_reader **out, struct cel_error *e)
+{
+	return new_reader(stream, true, out, e);
 }
 
 int patch_reader_open(const char *path, struct patch_reader **out, struct cel_error *e)
@@ -169,7 +182,8 @@ void patch_reader_free(struct patch_reader *r)
 {
 	if (r == NULL)
 		return;
-	stream_free(r->stream);
+	if (!r->is_one_of_several)
+		stream_free(r->stream);
 	mem_free(r);
 }
 
@@ -209,6 +223,8 @@ static int get_end(struct patch_reader *r, struct cbor_reader *c, uint64_t n, st
 				 stream_name(r->stream));
 	stream_consume(r->stream, r->frame.size);
 	r->frame = slice_make(NULL, 0);
+	if (r->is_one_of_several)
+		return 0;
 	rc = stream_peek(r->stream, 1, &window, e);
 	if (rc == 0 && window.size > 0)
 		return bad(r, e, "more input behind its end");

@@ -8,21 +8,14 @@
 
 enum { FORMAT = CEL_FORMAT_PATCH };
 
-struct writer {
-	patch_put_fn *put;
-	void *context;
-	struct buf frame;
-	struct sha256 digest;
-};
-
-static int put_through(struct writer *w, const void *data, size_t size, struct cel_error *e)
+static int put_through(struct patch_writer *w, const void *data, size_t size, struct cel_error *e)
 {
 	sha256_update(&w->digest, data, size);
 	return w->put(w->context, data, size, e);
 }
 
 /* What has been put together in w->frame. */
-static int put_frame(struct writer *w, struct cel_error *e)
+static int put_frame(struct patch_writer *w, struct cel_error *e)
 {
 	uint8_t length[4]; /* 28 bits: more than PATCH_FRAME_MAX */
 	size_t n = 0, left = w->frame.size;
@@ -38,8 +31,10 @@ static int put_frame(struct writer *w, struct cel_error *e)
 	return rc;
 }
 
-static int put_header(struct writer *w, const struct patch_header *header, struct cel_error *e)
+int patch_writer_begin(struct patch_writer *w, const struct patch_header *header, struct cel_error *e)
 {
+	sha256_init(&w->digest);
+	w->count = 0;
 	int rc = cbor_put_array(&w->frame, 2, e);
 	if (rc == 0)
 		rc = cbor_put_text(&w->frame, slice_text("cel-patch"), e);
@@ -60,8 +55,9 @@ static int put_header(struct writer *w, const struct patch_header *header, struc
 	return rc < 0 ? rc : put_frame(w, e);
 }
 
-static int put_change(struct writer *w, const struct change *c, struct cel_error *e)
+int patch_writer_add(struct patch_writer *w, const struct change *c, struct cel_error *e)
 {
+	w->count++;
 	int rc = cbor_put_array(&w->frame, c->is_delete ? 1 : 3, e);
 	if (rc == 0)
 		rc = cbor_put_bytes(&w->frame, c->id, e);
@@ -72,7 +68,7 @@ static int put_change(struct writer *w, const struct change *c, struct cel_error
 	return rc < 0 ? rc : put_frame(w, e);
 }
 
-static int put_end(struct writer *w, uint64_t count, struct cel_error *e)
+int patch_writer_end(struct patch_writer *w, struct cel_error *e)
 {
 	uint8_t digest[SHA256_SIZE];
 	sha256_final(&w->digest, digest);
@@ -81,26 +77,28 @@ static int put_end(struct writer *w, uint64_t count, struct cel_error *e)
 	if (rc == 0)
 		rc = cbor_put_text(&w->frame, slice_text("end"), e);
 	if (rc == 0)
-		rc = cbor_put_uint(&w->frame, count, e);
+		rc = cbor_put_uint(&w->frame, w->count, e);
 	if (rc == 0)
 		rc = cbor_put_bytes(&w->frame, slice_make(digest, sizeof digest), e);
 	return rc < 0 ? rc : put_frame(w, e);
 }
 
+void patch_writer_release(struct patch_writer *w)
+{
+	buf_release(&w->frame);
+}
+
 int patch_write(const struct patch_header *header, const struct changes *changes, patch_put_fn *put, void *context,
 		uint64_t *count, struct cel_error *e)
 {
-	struct writer w = {.put = put, .context = context};
+	struct patch_writer w = {.put = put, .context = context};
 	struct change c;
-	sha256_init(&w.digest);
-	*count = 0;
-	int rc = put_header(&w, header, e);
-	while (rc == 0 && (rc = changes->next(changes->context, &c, e)) > 0) {
-		rc = put_change(&w, &c, e);
-		++*count;
-	}
+	int rc = patch_writer_begin(&w, header, e);
+	while (rc == 0 && (rc = changes->next(changes->context, &c, e)) > 0)
+		rc = patch_writer_add(&w, &c, e);
 	if (rc == 0)
-		rc = put_end(&w, *count, e);
-	buf_release(&w.frame);
+		rc = patch_writer_end(&w, e);
+	*count = w.count;
+	patch_writer_release(&w);
 	return rc;
 }

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "error.h"
+#include "sync_transfer.h"
 
 static int side_identify(void *context, uint8_t id[STORE_ID_SIZE], struct cel_error *e)
 {
@@ -61,5 +61,21 @@ void sync_side_init(struct sync_side *side, struct cel_store *store)
 		.context = store,
 		.identify = side_identify,
 		.list = side_list,
+		.give_begin = sync_give_begin,
+		.give_end = sync_give_end,
+		.give_haves = sync_give_haves,
+		.give_schema = sync_give_schema,
+		.give_commit = sync_give_commit,
+		.give_patch = sync_give_patch,
+		.give_blocks = sync_give_blocks,
+		.take_begin = sync_take_begin,
+		.take_end = sync_take_end,
+		.take_haves = sync_take_haves,
+		.take_tip = sync_take_tip,
+		.take_commit = sync_take_commit,
+		.take_ask = sync_take_ask,
+		.take_patch = sync_take_patch,
+		.take_block = sync_take_block,
+		.take_finish = sync_take_finish,
 	};
 }

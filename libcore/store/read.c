@@ -18,8 +18,16 @@ struct recent_node {
 	struct slice block; /* NULL: empty */
 };
 
+/* A block of the batch that is read along: the batch moves its own as it grows. */
+struct read_copy {
+	struct read_copy *next;
+	uint8_t bytes[];
+};
+
 struct store_read {
 	struct store *store;
+	struct store_batch *batch; /* NULL: only what is committed */
+	struct read_copy *copies;
 	MDB_txn *txn;
 	struct recent_node recent[RECENT_NODES]; /* each at the place that its digest says */
 	struct segment_set **sets; /* the last one is searched */
@@ -52,6 +60,22 @@ int store_read_begin(struct store *s, struct store_read **out, struct cel_error 
 	return 0;
 }
 
+int store_read_begin_with(struct store *s, struct store_batch *batch, struct store_read **out, struct cel_error *e)
+{
+	int rc = store_read_begin(s, out, e);
+	if (rc == 0)
+		(*out)->batch = batch;
+	return rc;
+}
+
+static void release_copies(struct store_read *r)
+{
+	for (struct read_copy *next; r->copies != NULL; r->copies = next) {
+		next = r->copies->next;
+		mem_free(r->copies);
+	}
+}
+
 static void release_sets(struct store_read *r)
 {
 	for (size_t i = 0; i < r->n_sets; i++)
@@ -67,6 +91,7 @@ void store_read_end(struct store_read *r)
 		return;
 	env_end(&r->store->env, r->txn);
 	release_sets(r);
+	release_copies(r);
 	mem_free(r);
 }
 
@@ -76,6 +101,7 @@ int store_read_renew(struct store_read *r, struct cel_error *e)
 	r->txn = NULL;
 	memset(r->recent, 0, sizeof r->recent);
 	release_sets(r);
+	release_copies(r);
 	return env_read_begin(&r->store->env, &r->txn, e);
 }
 
@@ -106,8 +132,25 @@ static int renew_set(struct store_read *r, struct cel_error *e)
 	return 1;
 }
 
+static int find_in_batch(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
+{
+	struct cel_error why;
+	struct slice block;
+	int rc = store_batch_block(r->batch, cid, &block, &why);
+	if (rc < 0)
+		return rc == CEL_ENOTFOUND ? 0 : error_set(e, rc, "%s", why.message);
+	struct read_copy *copy = mem_alloc(sizeof *copy + block.size);
+	if (copy == NULL)
+		return error_nomem(e, sizeof *copy + block.size);
+	memcpy(copy->bytes, block.data, block.size);
+	copy->next = r->copies;
+	r->copies = copy;
+	*out = slice_make(copy->bytes, block.size);
+	return 1;
+}
+
 /* 1 found (not verified), 0 not. */
-static int find(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
+static int find_committed(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
 	int rc = check_begun(r, e);
 	if (rc == 0)
@@ -125,6 +168,12 @@ static int find(struct store_read *r, const struct cid *cid, struct slice *out, 
 		rc = segment_set_find(r->sets[r->n_sets - 1], cid, out, &problem);
 	}
 	return rc < 0 ? error_set(e, rc, "%s", problem.message) : rc;
+}
+
+static int find(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
+{
+	int rc = find_committed(r, cid, out, e);
+	return rc == 0 && r->batch != NULL ? find_in_batch(r, cid, out, e) : rc;
 }
 
 int store_read_has(struct store_read *r, const struct cid *cid, struct cel_error *e)

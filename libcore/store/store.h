@@ -108,6 +108,9 @@ struct store_ref_update {
  * leaves freeing to store_batch_free. CEL_EIO with "no space left" when the disk is full: the store stays usable. */
 int store_batch_commit(struct store_batch *b, const struct cid *root, const struct store_ref_update *updates,
 		       size_t n_updates, int64_t time, struct cel_error *e);
+/* A snapshot in which what the batch has put is there too: for a tree that is made from one of the same batch. It must end
+ * before the batch does. */
+int store_read_begin_with(struct store *s, struct store_batch *batch, struct store_read **out, struct cel_error *e);
 /* The id that the store has, or will have when the batch is committed. */
 int store_batch_id(struct store_batch *b, uint8_t id[STORE_ID_SIZE], struct cel_error *e);
 void store_batch_free(struct store_batch *b); /* without commit: everything of the batch is dropped */

@@ -99,7 +99,7 @@ static int fail(struct session *s, int rc, const struct cel_error *why, bool is_
 	s->is_failed = true;
 	buf_clear(&s->plain);
 	giving_end(s);
-	taking_end(s);
+	taking_end(s, rc == CEL_EPROTOCOL && is_told);
 	if (!is_told)
 		return rc;
 	struct message m = {.type = MESSAGE_ERROR, .error = {.code = (uint64_t)-rc, .message = slice_text(why->message)}};
@@ -172,7 +172,7 @@ void session_free(struct session *s)
 	if (s == NULL)
 		return;
 	giving_end(s);
-	taking_end(s);
+	taking_end(s, false);
 	packer_free(s->packer);
 	frame_reader_release(&s->in);
 	buf_release(&s->unpacked);
@@ -244,9 +244,9 @@ static int take_hello(struct session *s, const struct message_hello *m, struct c
 	}
 	if (!s->is_client) {
 		int rc_put = put_hello(s, rc == 0 ? e : NULL);
+		if (rc_put == 0) /* unpacked; and the version is told in any case */
+			rc_put = flush(s, rc == 0 ? e : NULL);
 		rc = rc < 0 ? rc : rc_put;
-		if (rc < 0 && rc_put == 0) /* the version is told in any case */
-			rc_put = flush(s, NULL);
 	}
 	if (rc < 0)
 		return rc;

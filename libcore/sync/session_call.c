@@ -30,7 +30,7 @@ static int begun(struct session *s, int rc)
 static void end(struct session *s)
 {
 	giving_end(s);
-	taking_end(s);
+	taking_end(s, false);
 	s->request = REQUEST_NONE;
 	s->progress.phase = "";
 	s->is_awaiting = false;

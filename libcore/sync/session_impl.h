@@ -111,6 +111,6 @@ void giving_end(struct session *s);
 /* session_take.c. *is_done: the result is in s->take.result. */
 int taking_begin(struct session *s, const struct sync_take_options *options, struct cel_error *e);
 int taking_message(struct session *s, const struct message *m, bool *is_done, struct cel_error *e);
-void taking_end(struct session *s);
+void taking_end(struct session *s, bool is_distrusted);
 
 #endif

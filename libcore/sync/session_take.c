@@ -35,7 +35,7 @@ int taking_begin(struct session *s, const struct sync_take_options *options, str
 	if (rc == 0)
 		rc = put_haves(s, FIRST_HAVES, e);
 	if (rc < 0) {
-		taking_end(s);
+		taking_end(s, false);
 		return rc;
 	}
 	t->phase = TAKE_OFFER;
@@ -43,11 +43,11 @@ int taking_begin(struct session *s, const struct sync_take_options *options, str
 	return 0;
 }
 
-void taking_end(struct session *s)
+void taking_end(struct session *s, bool is_distrusted)
 {
 	struct taking *t = &s->take;
 	if (t->taker != NULL)
-		s->side->take_end(t->taker);
+		s->side->take_end(t->taker, is_distrusted);
 	mem_free(t->asks);
 	t->taker = NULL;
 	t->asks = NULL;
@@ -60,7 +60,7 @@ static int finish(struct session *s, struct cel_error *e)
 	t->phase = TAKE_ENDED;
 	s->progress.phase = "apply";
 	int rc = s->side->take_finish(t->taker, &t->result, e);
-	taking_end(s);
+	taking_end(s, false);
 	return rc < 0 ? rc : 1;
 }
 

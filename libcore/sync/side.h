@@ -101,7 +101,8 @@ struct sync_side {
 			   sync_block_fn *each, void *each_context, bool *is_end, struct cel_error *e);
 
 	int (*take_begin)(void *context, const struct sync_take_options *options, struct sync_taker **out, struct cel_error *e);
-	void (*take_end)(struct sync_taker *t); /* without take_finish: what is not whole is dropped */
+	/* Without take_finish what is not whole is dropped, and if the other side broke the rules what is whole too. */
+	void (*take_end)(struct sync_taker *t, bool is_distrusted);
 	/* Up to max commits that are here, the likeliest first; *is_last if there are no others. */
 	int (*take_haves)(struct sync_taker *t, struct cid *out, size_t max, size_t *n, bool *is_last, struct cel_error *e);
 	/* What was announced by the store of this id. *is_wanted: whether the commits are to come. */

@@ -118,7 +118,7 @@ int history_push_refs(struct history *h, const char *prefix, uint32_t marks, str
 
 int history_push_all(struct history *h, uint32_t marks, struct cel_error *e)
 {
-	static const char *const PREFIXES[] = {"heads/", "tags/", "merged/"};
+	static const char *const PREFIXES[] = {"heads/", "tags/", "merged/", "fetched/"};
 	int rc = 0;
 	for (size_t i = 0; i < sizeof PREFIXES / sizeof *PREFIXES && rc == 0; i++)
 		rc = history_push_refs(h, PREFIXES[i], marks, e);

@@ -23,7 +23,7 @@ void history_free(struct history *h);
 int history_push(struct history *h, const struct cid *commit, uint32_t marks, struct cel_error *e);
 /* Starts from all refs of `read` whose names begin with prefix. */
 int history_push_refs(struct history *h, const char *prefix, uint32_t marks, struct cel_error *e);
-/* Starts from what keeps commits alive: heads, tags, and the tips that were merged. */
+/* Starts from what keeps commits alive: heads, tags, and the tips that were merged or fetched. */
 int history_push_all(struct history *h, uint32_t marks, struct cel_error *e);
 /* 1 a commit (*out until the next call), 0 the end. CEL_ECORRUPT if a parent is missing or a generation is not one more than
  * the largest of the parents'. After an error the walk can only be freed. */

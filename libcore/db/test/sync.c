@@ -71,8 +71,130 @@ static void lists_what_may_be_read(void **state)
 	}
 }
 
+/* ---- fetching */
+
+static void fetches_history_and_trees(void **state)
+{
+	(void)state;
+	struct session_fetched f;
+	struct session_counts counts;
+	for (unsigned i = 2; i < 30; i++)
+		host_commit(&there, "words", &(struct edits){i, 7, 100 + i * 5, i % 5}, 10 + i);
+	struct cid head = host_head(&there, "words"), kept;
+	assert_ok(fetch(&here, &there, "words", 0, &f, &counts));
+	assert_true(cid_equal(&f.tip, &head) && !f.is_up_to_date && f.commits == 30);
+	assert_int_equal(counts.round_trips, 2);
+	check_whole(&here, &head);
+	assert_true(host_ref(&here, f.ref, &kept) && cid_equal(&kept, &head));
+	assert_int_equal(count_refs(&here, "quarantine/"), 0);
+	assert_ok(fetch(&here, &there, "words", 0, &f, &counts));
+	assert_true(f.is_up_to_date && f.commits == 0);
+	assert_true(counts.sent + counts.received <= 1024);
+	print_message("no change: %u bytes, %u round trips\n", (unsigned)(counts.sent + counts.received),
+		      (unsigned)counts.round_trips);
+	head = host_commit(&there, "words", &(struct edits){1, 9, 120, 77}, 100);
+	assert_ok(fetch(&here, &there, "words", 99, &f, &counts));
+	assert_true(cid_equal(&f.tip, &head) && f.commits == 1 && f.changes == 14);
+	check_whole(&here, &head);
+	assert_ok(fetch(&here, &there, "words~3", 99, &f, &counts));
+	assert_true(f.is_up_to_date);
+}
+
+static void copies_a_large_tree_node_by_node(void **state)
+{
+	(void)state;
+	static const struct cel_schema large = {.dim = 100, .type = CEL_F32, .metric = CEL_L2};
+	struct session_fetched f;
+	host_create(&there, "big", &large);
+	for (unsigned k = 0; k < 3; k++) {
+		struct cid head = host_commit(&there, "big", &(struct edits){0, 1, 6000, k + 1}, 10 + k);
+		if (k == 1)
+			continue;
+		assert_ok(fetch(&here, &there, "big", k, &f, NULL));
+		check_whole(&here, &head);
+		assert_true(k == 0 ? f.nodes > 100 && f.values == 6000 : f.nodes == 0 && f.changes == 12000);
+		assert_int_equal(count_refs(&here, "quarantine/"), 0);
+	}
+}
+
+/* ---- pushing */
+
+static void pushes_forward_or_says_why_not(void **state)
+{
+	(void)state;
+	struct session_pushed p;
+	struct session_counts counts;
+	struct session_push_options dry = {.is_dry_run = true}, merging = {.is_merging = true, .policy = CEL_POLICY_NEWEST};
+	host_create(&here, "words", &schema);
+	struct cid head = host_commit(&here, "words", &(struct edits){0, 3, 60, 5}, 50), theirs = host_head(&there, "words");
+	assert_ok(push(&here, &there, "words", "mine", 0, &dry, &p, NULL));
+	assert_true(p.outcome == SESSION_WOULD && p.commits == 1);
+	assert_ok(push(&here, &there, "words", "mine", 7, NULL, &p, &counts));
+	assert_true(p.outcome == SESSION_CREATED && cid_equal(&p.commit, &head));
+	struct cid now = host_head(&there, "mine");
+	assert_true(cid_equal(&now, &head));
+	check_whole(&there, &now);
+	head = host_commit(&here, "words", &(struct edits){0, 4, 60, 6}, 60);
+	assert_ok(push(&here, &there, "words", "mine", 0, NULL, &p, &counts));
+	assert_true(p.outcome == SESSION_FORWARDED && cid_equal(&p.commit, &head) && p.changes == 15);
+	assert_int_equal(counts.round_trips, 3);
+	assert_ok(push(&here, &there, "words", "mine", 0, NULL, &p, NULL));
+	assert_int_equal(p.outcome, SESSION_UNCHANGED);
+	assert_ok(push(&here, &there, "words~1", "mine", 0, NULL, &p, NULL));
+	assert_int_equal(p.outcome, SESSION_UNCHANGED);
+	assert_ok(push(&here, &there, "words", "words", 0, NULL, &p, NULL));
+	assert_true(p.outcome == SESSION_DIVERGED && cid_equal(&p.commit, &theirs));
+	now = host_head(&there, "words");
+	assert_true(cid_equal(&now, &theirs));
+	assert_ok(push(&here, &there, "words", "words", 0, &merging, &p, NULL));
+	assert_true(p.outcome == SESSION_MERGED && p.conflicts == 30);
+	now = host_head(&there, "words");
+	assert_true(cid_equal(&now, &p.commit));
+	check_whole(&there, &now);
+	assert_int_equal(count_refs(&there, "quarantine/"), 0);
+}
+
+static void refuses_what_is_not_allowed(void **state)
+{
+	(void)state;
+	struct access_rule rule;
+	assert_ok(access_rule_parse("words:r", &rule, &e));
+	const struct access access = {.rules = &rule, .n = 1};
+	struct cid head = host_head(&there, "photos");
+	char cid[CEL_CID_TEXT_SIZE];
+	cid_format(&head, cid);
+	const char *const revs[] = {"photos", "nothing", cid, "words@{1}", "photos~1"};
+	const int codes[] = {CEL_EPERMISSION, CEL_EPERMISSION, CEL_EPERMISSION, CEL_EUSAGE, CEL_EPERMISSION};
+	host_create(&here, "mine", &schema);
+	for (int i = 0; i < 7; i++) {
+		struct wire w;
+		struct session_fetched f;
+		struct session_pushed p;
+		wire_new(&w, &here, &there, &access);
+		if (i < 5)
+			assert_ok(session_fetch(w.client, revs[i], NULL, &f, &e));
+		else
+			assert_ok(session_push(w.client, "mine", i == 5 ? "words" : "other", NULL, &p, &e));
+		assert_code(i < 5 ? codes[i] : CEL_EPERMISSION, wire_run(&w));
+		assert_int_equal(session_state(w.client), SESSION_DONE);
+		assert_int_equal(session_state(w.server), SESSION_DONE);
+		wire_free(&w);
+	}
+	struct session_fetched f;
+	assert_ok(fetch(&here, &there, "words", 0, &f, NULL)); /* control */
+	assert_code(CEL_ENOINPUT, fetch(&here, &there, "nothing", 0, &f, NULL));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(lists_what_may_be_read, setup, teardown)};
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(lists_what_may_be_read),
+		T(fetches_history_and_trees),
+		T(copies_a_large_tree_node_by_node),
+		T(pushes_forward_or_says_why_not),
+		T(refuses_what_is_not_allowed),
+	};
+#undef T
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

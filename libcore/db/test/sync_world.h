@@ -9,6 +9,7 @@
 #include "bytes.h"
 #include "commit.h"
 #include "db.h"
+#include "history.h"
 #include "index_make.h"
 #include "session.h"
 #include "sync_side.h"
@@ -208,6 +209,83 @@ static inline int wire_run(struct wire *w)
 	}
 	e = w->client_error;
 	return w->client_rc;
+}
+
+/* A session of one request. Fills the counts, unless NULL. */
+static inline int fetch(struct host *here, struct host *there, const char *rev, uint64_t random, struct session_fetched *out,
+			struct session_counts *counts)
+{
+	struct wire w;
+	wire_new(&w, here, there, NULL);
+	w.random = random;
+	int rc = session_fetch(w.client, rev, NULL, out, &e);
+	if (rc == 0)
+		rc = wire_run(&w);
+	if (rc == 0) {
+		assert_int_equal(session_state(w.client), SESSION_IDLE);
+		assert_ok(session_bye(w.client, &e));
+		rc = wire_run(&w);
+		assert_int_equal(session_state(w.client), SESSION_DONE);
+		assert_int_equal(session_state(w.server), SESSION_DONE);
+	}
+	if (counts != NULL)
+		session_counts(w.client, counts);
+	wire_free(&w);
+	return rc;
+}
+
+static inline int push(struct host *here, struct host *there, const char *rev, const char *name, uint64_t random,
+		       const struct session_push_options *options, struct session_pushed *out, struct session_counts *counts)
+{
+	struct wire w;
+	wire_new(&w, here, there, NULL);
+	w.random = random;
+	int rc = session_push(w.client, rev, name, options, out, &e);
+	if (rc == 0)
+		rc = wire_run(&w);
+	if (rc == 0) {
+		assert_int_equal(session_state(w.client), SESSION_IDLE);
+		assert_ok(session_bye(w.client, &e));
+		rc = wire_run(&w);
+		assert_int_equal(session_state(w.server), SESSION_DONE);
+	}
+	if (counts != NULL)
+		session_counts(w.client, counts);
+	wire_free(&w);
+	return rc;
+}
+
+/* The commit is here with all its ancestors, and its tree is sound. */
+static inline void check_whole(struct host *h, const struct cid *commit)
+{
+	struct store_read *read;
+	struct history *history;
+	const struct history_item *item;
+	struct db_rev rev;
+	int rc;
+	assert_ok(store_read_begin(h->store.store, &read, &e));
+	assert_ok(history_new(read, NULL, &history, &e));
+	assert_ok(history_push(history, commit, 0, &e));
+	while ((rc = history_next(history, &item, &e)) > 0)
+		;
+	assert_ok(rc);
+	history_free(history);
+	assert_ok(db_rev_load(read, commit, &rev, &e));
+	assert_ok(prolly_check(read, &rev.commit.tree, NULL, NULL, &e));
+	store_read_end(read);
+}
+
+static inline unsigned count_refs(struct host *h, const char *prefix)
+{
+	struct store_read *read;
+	char position[STORE_REF_MAX] = "";
+	struct cid cid;
+	unsigned n = 0;
+	assert_ok(store_read_begin(h->store.store, &read, &e));
+	while (store_read_next_ref(read, prefix, position, &cid, &e) > 0)
+		n++;
+	store_read_end(read);
+	return n;
 }
 
 #endif
