@@ -14,7 +14,7 @@ enum { SOURCE_IDS = CLI_OWN + 1000, SOURCE_FORMAT, SOURCE_ID_COLUMN, SOURCE_VECT
 	{SOURCE_ID_COLUMN, "id-column", "NAME", "the column of a table that holds the id (default id)"},     \
 	{SOURCE_VECTOR_COLUMNS, "vector-columns", "LIST", "those of the vector: NAME, A,B,C or A..B (default vector)"}, \
 	{SOURCE_NO_HEADER, "no-header", NULL, "tables have no header; columns are numbers from 1"},          \
-	{SOURCE_RAW, "raw", "TYPE", "rows of f32, f64, f16, bf16, i8 or u8 and nothing else"},               \
+	{SOURCE_RAW, "raw", "TYPE", "rows of f32, f64, f16, bf16, i8, u8 or b1 and nothing else"},               \
 	{SOURCE_DIM, "dim", "D", "numbers a row, with --raw"},                                               \
 	{SOURCE_MEMBER, "member", "NAME", "the array of a .npz or HDF5 file (default the only one; train)"}
 

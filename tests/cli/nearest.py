@@ -5,8 +5,8 @@
     nearest.py METRIC K BASE.jsonl QUERIES.jsonl ANSWERS.tsv [--recall R]
 
 Without --recall the answers must be the K nearest of every query, in the order (distance, id). Under l2 and ip the
-numbers of rows.py give exact sums, so the ids must be the very same ones; under cosine those within rounding may stand
-for each other. With --recall only the mean share of true neighbours, by distance, must be R, and the distances right.
+numbers of rows.py give exact sums, and bits are counted, so the ids must be the very same ones; under cosine, jsd and
+haversine those within rounding may stand for each other. Bits are hexadecimal digits. With --recall only the mean share of true neighbours, by distance, must be R, and the distances right.
 Queries are named by their row from 0, or by their id if the answers do so.
 """
 import json
@@ -16,10 +16,42 @@ import sys
 
 def load(path):
     with open(path) as lines:
-        return [(r.get("id"), r["vector"]) for r in map(json.loads, lines)]
+        return [(r.get("id"), elements(r["vector"])) for r in map(json.loads, lines)]
+
+
+def elements(vector):
+    """Numbers as they are; of hexadecimal digits the bits, those that fill up the last byte included."""
+    if not isinstance(vector, str):
+        return vector
+    return [b >> (7 - i) & 1 for b in bytes.fromhex(vector) for i in range(8)]
+
+
+def jensen_shannon(a, b):
+    """By entropies, in bits."""
+    def entropy(p):
+        return -math.fsum(x * math.log2(x) for x in p if x > 0)
+    p, q = [x / math.fsum(a) for x in a], [x / math.fsum(b) for x in b]
+    return math.sqrt(max(0, entropy([(x + y) / 2 for x, y in zip(p, q)]) - (entropy(p) + entropy(q)) / 2))
+
+
+def great_circle(a, b):
+    """Kilometres, by Vincenty's formula on a sphere."""
+    (u, l), (v, m) = (map(math.radians, x) for x in (a, b))
+    x, y = math.cos(v) * math.sin(m - l), math.cos(u) * math.sin(v) - math.sin(u) * math.cos(v) * math.cos(m - l)
+    z = math.sin(u) * math.sin(v) + math.cos(u) * math.cos(v) * math.cos(m - l)
+    return 6371.0088 * math.atan2(math.hypot(x, y), z)
 
 
 def distance(metric, a, b):
+    if metric == "jsd":
+        return jensen_shannon(a, b)
+    if metric == "haversine":
+        return great_circle(a, b)
+    if metric == "hamming":
+        return sum(x != y for x, y in zip(a, b))
+    if metric == "jaccard":
+        either = sum(x | y for x, y in zip(a, b))
+        return 1 - sum(x & y for x, y in zip(a, b)) / either if either else 0
     if metric == "l2":
         return math.sqrt(sum((x - y) * (x - y) for x, y in zip(a, b)))
     dot = sum(x * y for x, y in zip(a, b))
@@ -57,7 +89,7 @@ def check_query(metric, k, base, name, vector, answers, is_exact):
         good += printed <= true[-1][0] or is_near(printed, true[-1][0])
         if is_exact and not is_near(printed, true[rank][0]):
             fail("query", name, "rank", at, record, "distance", printed, "but the true one is", true[rank])
-        if is_exact and metric != "cosine" and record.encode() != true[rank][1]:
+        if is_exact and metric not in ("cosine", "jsd", "haversine") and record.encode() != true[rank][1]:
             fail("query", name, "rank", at, record, "but the true one is", true[rank])
     if len({record for _, record, _ in answers}) != len(answers):
         fail("query", name, "has a record twice")
@@ -86,4 +118,5 @@ def main():
         fail("recall", share, "is below", recall)
 
 
-main()
+if __name__ == "__main__":
+    main()
