@@ -65,7 +65,7 @@ uint32_t row_keys(struct builder *b, struct worker *w, uint32_t level, uint32_t 
 static int rows_new(struct builder *b, uint32_t level, struct cel_error *e)
 {
 	struct graph *g = &b->graph;
-	g->width[level] = row_limit(b, level) * 3 / 2;
+	g->width[level] = g->pitch[level] = row_limit(b, level) * 3 / 2;
 	size_t bytes = (size_t)g->level_count[level] * g->width[level] * sizeof(uint32_t);
 	int rc = pages_new(&b->pages[level], bytes, e);
 	if (rc < 0)

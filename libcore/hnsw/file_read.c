@@ -38,17 +38,27 @@ static int map_file(struct hnsw_index *x, const char *path, struct cel_error *e)
 	return rc;
 }
 
-void index_set_links(struct graph *g, uint32_t M, const uint8_t *links, const uint8_t *upper)
+void index_set_links(struct graph *g, const struct layout *l, const uint8_t *links, const uint8_t *upper)
 {
+	uint32_t M = l->params.M;
 	const void *row = links; /* sections are aligned to 64 */
 	g->links[0] = row;
 	g->width[0] = 2 * M;
+	g->pitch[0] = (uint32_t)layout_row_size(M, l->n_directions) / 4;
 	for (uint32_t level = 1; level < g->n_levels; level++) {
 		row = upper;
 		g->links[level] = row;
-		g->width[level] = M;
+		g->width[level] = g->pitch[level] = M;
 		upper += (size_t)g->level_count[level] * M * 4;
 	}
+}
+
+int index_set_sketcher(struct hnsw_index *x, const struct simd_kernels *kernels, struct cel_error *e)
+{
+	const struct layout *l = &x->layout;
+	if (l->n_directions == 0)
+		return 0;
+	return sketcher_init(&x->sketcher, kernels, l->schema.dim, l->n_directions, SKETCH_CAUTION, e);
 }
 
 static const uint8_t *section(const struct hnsw_index *x, enum section number)
@@ -75,7 +85,8 @@ static void set_views(struct hnsw_index *x, const struct simd_kernels *kernels)
 		.metric = l->schema.metric, .dim = l->schema.dim,
 	};
 	memcpy(x->graph.level_count, l->level_count, sizeof l->level_count);
-	index_set_links(&x->graph, l->params.M, section(x, SECTION_LINKS), section(x, SECTION_UPPER_LINKS));
+	x->graph.sketcher = l->n_directions > 0 ? &x->sketcher : NULL;
+	index_set_links(&x->graph, l, section(x, SECTION_LINKS), section(x, SECTION_UPPER_LINKS));
 	x->vector_size = cel_vector_size(l->schema.type, l->schema.dim);
 	x->vectors = section(x, SECTION_VECTORS);
 	x->checksums = section(x, SECTION_CHECKSUMS);
@@ -108,6 +119,8 @@ int hnsw_open(const char *path, struct hnsw_index **out, struct cel_error *e)
 		if (x->checked == NULL)
 			rc = error_nomem(e, x->layout.n_vectors / 8);
 	}
+	if (rc == 0)
+		rc = index_set_sketcher(x, kernels, e);
 	if (rc < 0) {
 		hnsw_close(x);
 		return rc;
@@ -125,6 +138,7 @@ void hnsw_close(struct hnsw_index *x)
 		return;
 	if (x->map != NULL)
 		munmap((void *)(uintptr_t)x->map, x->map_size);
+	sketcher_release(&x->sketcher);
 	mem_free(x->checked);
 	mem_free(x);
 }

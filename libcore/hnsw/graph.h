@@ -7,8 +7,10 @@
  * entry point, and inserting by ordinal builds the upper levels first.
  *
  *     codes      [ u8 x code_size | 0 ... | u32 K ]             one row a node, code_stride bytes (a multiple of 64)
- *     links[0]   [ u32 ordinal x width0, unused = LINK_NONE ]   one row a node
- *     links[l]   [ u32 ordinal x width ]                        one row for each of the first level_count[l] nodes
+ *     links[0]   [ u32 ordinal x width0, unused = LINK_NONE | sketches ]   one row a node
+ *     links[l]   [ u32 ordinal x width ]                                   one row for each of the first level_count[l] nodes
+ *
+ * A row of level 0 in a file may carry a sketch of each neighbour (sketch.h), by which a walk tells which ones it can pass by.
  *
  * K = sum(a^2) - 256 sum(a): with b' = b - 128 as signed bytes, |a - b|^2 = K(a) + sum(b^2) - 2 a.b', one
  * multiply-add instruction for each 64 bytes on AVX-512. The signed side is 0 where K stands, so a row is multiplied
@@ -22,6 +24,8 @@
 
 #include "cel.h"
 #include "simd.h"
+
+struct sketcher;
 
 #define LINK_NONE 0xffffffffu
 #define LEVELS_MAX 32u
@@ -37,11 +41,13 @@ struct graph {
 	uint32_t entry;                    /* where a walk begins: the first node, of those that are in */
 	uint32_t level_count[LEVELS_MAX];  /* [0] = n_nodes */
 	uint32_t width[LEVELS_MAX];        /* links a row */
+	uint32_t pitch[LEVELS_MAX];        /* from row to row, in links */
 	const uint32_t *links[LEVELS_MAX];
 	const uint8_t *codes;
 	size_t code_stride;
 	enum cel_metric metric; /* codes.h says what a row is and how far two are */
 	uint32_t dim;
+	const struct sketcher *sketcher; /* NULL: rows of level 0 carry no sketches */
 };
 
 static inline const uint8_t *graph_code(const struct graph *g, uint32_t node)
@@ -67,7 +73,7 @@ static inline uint32_t graph_top_level(const struct graph *g, uint32_t node)
 
 static inline const uint32_t *graph_row(const struct graph *g, uint32_t level, uint32_t node)
 {
-	return g->links[level] + (size_t)node * g->width[level];
+	return g->links[level] + (size_t)node * g->pitch[level];
 }
 
 #endif

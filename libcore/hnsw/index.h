@@ -13,11 +13,13 @@
 #include "graph.h"
 #include "layout.h"
 #include "quantise.h"
+#include "sketch.h"
 
 struct hnsw_index {
 	struct layout layout;
 	uint8_t digest[SHA256_SIZE];
 	struct graph graph;
+	struct sketcher sketcher; /* if there are sketches */
 	struct quantiser quantiser;
 	struct measure measure;
 	size_t vector_size;
@@ -51,7 +53,10 @@ int index_record_node(const struct hnsw_index *x, uint32_t record, uint32_t *nod
 int index_node_records(const struct hnsw_index *x, uint32_t node, struct range *out, struct cel_error *e);
 
 /* The graph's links in a file or memory of final widths: level 0 at `links`, the others one behind the other. */
-void index_set_links(struct graph *g, uint32_t M, const uint8_t *links, const uint8_t *upper);
+void index_set_links(struct graph *g, const struct layout *l, const uint8_t *links, const uint8_t *upper);
+#define SKETCH_CAUTION 0.3f /* part of what a search finds, and so of the recall table */
+/* Makes the sketcher that goes with the layout, if one does. */
+int index_set_sketcher(struct hnsw_index *x, const struct simd_kernels *kernels, struct cel_error *e);
 
 static inline const uint8_t *index_vector(const struct hnsw_index *x, uint32_t vector)
 {

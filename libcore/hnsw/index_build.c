@@ -25,6 +25,7 @@
 #include "recall_table.h"
 #include "record.h"
 #include "repair.h"
+#include "rows.h"
 
 struct build {
 	const struct hnsw_params *params;
@@ -177,6 +178,7 @@ static int prepare(struct build *b, const struct cel_schema *schema, const struc
 	l->n_nodes = b->groups.n_nodes;
 	l->n_levels = levels_count(b->groups.hashes, l->n_nodes, b->params->M, l->level_count);
 	l->scale = x->quantiser.scale;
+	l->n_directions = b->parent != NULL ? b->parent->layout.n_directions : layout_directions(schema);
 	b->ids_size = b->gathered.id_offsets[b->gathered.n];
 	layout_place(l, b->ids_size, 0);
 	x->vector_size = schema_vector_size(schema);
@@ -234,12 +236,56 @@ static int make_codes(struct build *b, struct cel_error *e)
 	return 0;
 }
 
+/* The graph so far as a search will see it. The rows with their sketches lie in the file for the time being, where their final
+ * ones will overwrite them: in memory they would be more than all the rest. */
+struct provisional {
+	struct build *build;
+	uint64_t offset; /* in the file, of what is put next */
+	uint8_t *map;
+	size_t map_size;
+};
+
+static int put_provisional(void *context, const uint8_t *rows, size_t size, struct cel_error *e)
+{
+	struct provisional *p = context;
+	int rc = tempfile_write(&p->build->writer.file, rows, size, (long long)p->offset, e);
+	p->offset += size;
+	return rc;
+}
+
+static int map_provisional(struct provisional *p, struct graph *graph, struct cel_error *e)
+{
+	struct build *b = p->build;
+	const struct layout *l = &b->view.layout;
+	uint64_t start = l->sections[SECTION_LINKS].offset, skip = start % 4096;
+	p->offset = start;
+	int rc = rows_make(graph, &b->view.sketcher, l, b->team, &(struct rows_sink){put_provisional, p}, e);
+	if (rc < 0)
+		return rc;
+	p->map_size = l->sections[SECTION_LINKS].size + skip;
+	void *map = mmap(NULL, p->map_size, PROT_READ, MAP_SHARED, b->writer.file.fd, (off_t)(start - skip));
+	if (map == MAP_FAILED)
+		return error_set_errno(e, CEL_EIO, errno, "cannot map the index that is being built");
+	p->map = map;
+	const void *rows = p->map + skip;
+	graph->links[0] = rows;
+	graph->width[0] = 2 * l->params.M;
+	graph->pitch[0] = (uint32_t)layout_row_size(l->params.M, l->n_directions) / 4;
+	graph->sketcher = &b->view.sketcher;
+	return 0;
+}
+
 static int measure_recall(struct build *b, uint32_t held_out, struct cel_error *e)
 {
 	struct hnsw_index seen = b->view;
 	seen.graph = *builder_graph(b->builder);
 	struct recall_row rows[RECALL_ROWS_MAX];
-	int n_rows = recall_measure(&seen, held_out, b->team, rows, e);
+	struct provisional provisional = {.build = b};
+	int n_rows = b->view.layout.n_directions > 0 ? map_provisional(&provisional, &seen.graph, e) : 0;
+	if (n_rows == 0)
+		n_rows = recall_measure(&seen, held_out, b->team, rows, e);
+	if (provisional.map != NULL)
+		munmap(provisional.map, provisional.map_size);
 	if (n_rows < 0)
 		return n_rows;
 	for (int i = 0; i < n_rows; i++)
@@ -279,10 +325,16 @@ static int grow_graph(struct build *b, struct cel_error *e)
 
 /* ---- the rest of the file */
 
-static int put_links(struct build *b, uint32_t level, uint32_t width, struct cel_error *e)
+static int put_rows(void *context, const uint8_t *rows, size_t size, struct cel_error *e)
+{
+	struct build *b = context;
+	return file_writer_put(&b->writer, rows, size, e);
+}
+
+static int put_upper_links(struct build *b, uint32_t level, uint32_t width, struct cel_error *e)
 {
 	const struct graph *g = builder_graph(b->builder);
-	uint8_t row[2 * M_MAX * 4];
+	uint8_t row[M_MAX * 4];
 	int rc = 0;
 	for (uint32_t node = 0; node < g->level_count[level] && rc == 0; node++) {
 		const uint32_t *links = graph_row(g, level, node);
@@ -316,12 +368,12 @@ static int write_graph(struct build *b, struct cel_error *e)
 		rc = put_checksums(b, e);
 	if (rc == 0)
 		rc = begin_section(b, SECTION_LINKS, e);
-	if (rc == 0 && l->n_levels > 0)
-		rc = put_links(b, 0, 2 * l->params.M, e);
+	if (rc == 0)
+		rc = rows_make(builder_graph(b->builder), &b->view.sketcher, l, b->team, &(struct rows_sink){put_rows, b}, e);
 	if (rc == 0)
 		rc = begin_section(b, SECTION_UPPER_LINKS, e);
 	for (uint32_t level = 1; level < l->n_levels && rc == 0; level++)
-		rc = put_links(b, level, l->params.M, e);
+		rc = put_upper_links(b, level, l->params.M, e);
 	if (rc == 0)
 		rc = begin_section(b, SECTION_RECALL, e);
 	if (rc == 0)
@@ -359,6 +411,8 @@ static int run(struct build *b, struct hnsw_input *input, uint32_t threads, stru
 	rc = make_codes(b, e);
 	groups_release(&b->groups);
 	if (rc == 0)
+		rc = index_set_sketcher(&b->view, kernels, e);
+	if (rc == 0)
 		rc = team_new(threads > 0 ? threads : 1, &b->team, e);
 	if (rc == 0)
 		rc = grow_graph(b, e);
@@ -368,6 +422,7 @@ static int run(struct build *b, struct hnsw_input *input, uint32_t threads, stru
 static void build_release(struct build *b)
 {
 	builder_free(b->builder);
+	sketcher_release(&b->view.sketcher);
 	team_free(b->team);
 	pages_release(&b->codes);
 	groups_release(&b->groups);

@@ -15,16 +15,38 @@
 #include "codes.h"
 #include "error.h"
 #include "record.h"
+#include "sketch.h"
 
 #define MAGIC "CELINDEX"
+#define DIRECTIONS_AT 528u
 #define BODY_DIGEST_AT 4032u
 #define HEADER_DIGEST_AT 4064u
 #define NAME_SIZE 8u
 #define BIG_SECTION 65536u
+#define SHORT_CODE 256u /* sketches of such bring 14 % more queries/s on the words, for a file twice as large */
 
 static uint64_t align_up(uint64_t offset, uint64_t alignment)
 {
 	return (offset + alignment - 1) / alignment * alignment;
+}
+
+uint32_t layout_directions(const struct cel_schema *schema)
+{
+	if (!codes_are_bytes(schema->metric) || schema->metric == CEL_IP)
+		return 0;
+	return quantise_stride(schema->dim) > SHORT_CODE ? 128 : 0;
+}
+
+size_t layout_links_size(uint32_t M, uint32_t n_directions)
+{
+	size_t size = (size_t)M * 2 * 4;
+	return n_directions > 0 ? align_up(size, 64) : size;
+}
+
+size_t layout_row_size(uint32_t M, uint32_t n_directions)
+{
+	size_t sketches = ((size_t)M * 2 + SKETCH_PLACES - 1) / SKETCH_PLACES;
+	return layout_links_size(M, n_directions) + (n_directions > 0 ? sketches * sketch_size(n_directions) : 0);
 }
 
 void layout_place(struct layout *l, uint64_t ids_size, uint32_t recall_rows)
@@ -43,7 +65,7 @@ void layout_place(struct layout *l, uint64_t ids_size, uint32_t recall_rows)
 		[SECTION_VECTOR_RECORDS] = l->n_vectors == l->n_records ? 0 : (l->n_vectors + 1) * 4,
 		[SECTION_OFFSETS] = codes_are_bytes(l->schema.metric) ? (uint64_t)l->schema.dim * 4 : 0,
 		[SECTION_CODES] = codes_are_vectors(l->schema.metric) ? 0 : l->n_nodes * (uint64_t)stride,
-		[SECTION_LINKS] = (uint64_t)l->n_nodes * 2 * l->params.M * 4,
+		[SECTION_LINKS] = (uint64_t)l->n_nodes * layout_row_size(l->params.M, l->n_directions),
 		[SECTION_UPPER_LINKS] = upper * l->params.M * 4,
 		[SECTION_RECALL] = (uint64_t)recall_rows * RECALL_ROW_SIZE,
 	};
@@ -117,6 +139,7 @@ void layout_encode(const struct layout *l, uint8_t header[LAYOUT_HEADER_SIZE])
 		put64(&p, l->sections[i].size);
 	}
 	put_lineage(&p, &l->lineage);
+	store_le32(header + DIRECTIONS_AT, l->n_directions);
 	memcpy(header + BODY_DIGEST_AT, l->body_digest, SHA256_SIZE);
 	sha256(header, HEADER_DIGEST_AT, header + HEADER_DIGEST_AT);
 }
@@ -145,6 +168,15 @@ static void get_name(const uint8_t **p, char name[NAME_SIZE + 1])
 	*p += NAME_SIZE;
 }
 
+static bool is_sketch_good(const struct layout *l)
+{
+	uint32_t n = l->n_directions;
+	if (n == 0)
+		return true;
+	return codes_are_bytes(l->schema.metric) && l->schema.metric != CEL_IP && n >= SKETCH_DIRECTIONS_MIN &&
+	       n <= SKETCH_DIRECTIONS_MAX && (n & (n - 1)) == 0;
+}
+
 static int check_counts(const struct layout *l, struct cel_error *e)
 {
 	bool is_good = l->n_records <= RECORDS_MAX && l->n_vectors <= l->n_records && l->n_nodes <= l->n_vectors &&
@@ -156,6 +188,7 @@ static int check_counts(const struct layout *l, struct cel_error *e)
 			  (level == 0 || l->level_count[level] <= l->level_count[level - 1]);
 	}
 	is_good = is_good && l->params.M >= M_MIN && l->params.M <= M_MAX && isfinite(l->scale) && l->scale >= 0;
+	is_good = is_good && is_sketch_good(l);
 	is_good = is_good && (!codes_are_vectors(l->schema.metric) || l->n_nodes == l->n_vectors);
 	return is_good ? 0 : error_set(e, CEL_ECORRUPT, "the index header has counts that cannot be");
 }
@@ -246,6 +279,7 @@ int layout_decode(const uint8_t header[LAYOUT_HEADER_SIZE], uint64_t file_size, 
 	for (uint32_t level = 0; level < LEVELS_MAX; level++)
 		l.level_count[level] = get32(&p);
 	l.file_size = get64(&p);
+	l.n_directions = load_le32(header + DIRECTIONS_AT);
 	if (!is_size_good || l.file_size != file_size)
 		return error_set(e, CEL_ECORRUPT, "the index file has %llu bytes, its header says %llu",
 				 (unsigned long long)file_size, (unsigned long long)l.file_size);

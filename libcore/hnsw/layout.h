@@ -8,7 +8,7 @@
 #include "graph.h"
 #include "hnsw.h"
 
-#define LAYOUT_FORMAT 5u
+#define LAYOUT_FORMAT 6u
 #define LAYOUT_HEADER_SIZE 4096u
 #define LAYOUT_CHUNK_SIZE (1u << 20)
 #define RECALL_ROW_SIZE 32u
@@ -25,7 +25,7 @@ enum section {
 	SECTION_OFFSETS,        /* f32 a dimension: of codes that are bytes */
 	SECTION_CODES,          /* empty if they are the vectors */
 	SECTION_CHECKSUMS,      /* u64: of each vector, or if codes are exact of each row of codes */
-	SECTION_LINKS,          /* level 0 */
+	SECTION_LINKS,          /* level 0, with sketches */
 	SECTION_UPPER_LINKS,    /* levels 1, 2, ... */
 	SECTION_RECALL,
 	SECTIONS,
@@ -41,12 +41,19 @@ struct layout {
 	float scale;
 	bool is_exact; /* codes stand for the vectors: element = offset + code, in whole numbers; one vector a node */
 	struct hnsw_lineage lineage;
+	uint32_t n_directions; /* of sketches beside the links of level 0; 0: there are none */
 	struct {
 		uint64_t offset, size;
 	} sections[SECTIONS];
 	uint64_t file_size;
 	uint8_t body_digest[SHA256_SIZE];
 };
+
+/* How many directions sketches of such a collection have; 0: it is faster without. */
+uint32_t layout_directions(const struct cel_schema *schema);
+/* Where the sketches of a row of level 0 begin, and the bytes of a row. */
+size_t layout_links_size(uint32_t M, uint32_t n_directions);
+size_t layout_row_size(uint32_t M, uint32_t n_directions);
 
 /* Fills sections and file_size from the counts. */
 void layout_place(struct layout *l, uint64_t ids_size, uint32_t recall_rows);

@@ -43,6 +43,8 @@ static int make_room(struct hnsw_searcher *s, struct cel_error *e)
 	uint64_t ef_room = (uint64_t)s->ef_max * (records_removed(s) > 0 ? MASKED_ROOM : 1);
 	ef_room = ef_room < l->n_nodes ? ef_room : l->n_nodes;
 	int rc = walk_init(&s->walk, s->index->graph.code_stride, (uint32_t)ef_room, e);
+	if (rc == 0 && s->index->graph.sketcher != NULL)
+		rc = walk_use_sketches(&s->walk, e);
 	if (rc < 0)
 		return rc;
 	s->topk.entries = mem_calloc(k_room, sizeof *s->topk.entries);
@@ -296,6 +298,7 @@ static int walk(struct hnsw_searcher *s, const uint8_t *vector, uint32_t ef, str
 	ef = ef < s->walk.capacity ? ef : s->walk.capacity;
 	s->walk.is_corrupt = false;
 	quantise_query(&s->index->quantiser, vector, s->scratch, &s->walk.query);
+	walk_sketch_query(&s->walk, g);
 	walk_descend(&s->walk, g, 0);
 	if (mask_of(s) != NULL)
 		walk_beam_masked(&s->walk, g, mask_of(s), 1, ef);

@@ -58,7 +58,21 @@ void walk_release(struct walk *w)
 	mem_free(w->pool);
 	mem_free(w->visited);
 	mem_free(w->query.values);
+	mem_free(w->sketch);
 	*w = (struct walk){0};
+}
+
+int walk_use_sketches(struct walk *w, struct cel_error *e)
+{
+	if (w->sketch == NULL)
+		w->sketch = mem_alloc_aligned(64, sizeof *w->sketch);
+	return w->sketch == NULL ? error_nomem(e, sizeof *w->sketch) : 0;
+}
+
+void walk_sketch_query(struct walk *w, const struct graph *g)
+{
+	if (w->sketch != NULL && g->sketcher != NULL)
+		sketch_query_set(g->sketcher, &w->query, w->sketch);
 }
 
 void walk_distances(const struct query_code *query, const struct graph *g, const uint32_t *ordinals, size_t count,
@@ -223,7 +237,7 @@ PREFETCHING void prefetch_lines(const void *start, uint32_t lines)
 
 PREFETCHING void prefetch_row(const struct graph *g, uint32_t level, uint32_t node)
 {
-	prefetch_lines(graph_row(g, level, node), (g->width[level] + 15) / 16);
+	prefetch_lines(graph_row(g, level, node), (g->pitch[level] + 15) / 16);
 }
 
 uint32_t walk_step_nodes(const struct graph *g, uint32_t level)
@@ -235,16 +249,15 @@ uint32_t walk_step_nodes(const struct graph *g, uint32_t level)
 
 /* Marks the nearest nodes of the pool that are not expanded, from the cursor on, and asks for their rows. */
 static inline uint32_t choose(struct walk *w, const struct graph *g, uint32_t level, uint32_t most, uint32_t cursor,
-			      uint32_t *nodes)
+			      uint64_t *nodes)
 {
 	uint32_t n = 0;
 	for (; cursor < w->size && n < most; cursor++) {
 		if ((w->pool[cursor] & 1) != 0)
 			continue;
 		w->pool[cursor] |= 1;
-		nodes[n] = key_ordinal(w->pool[cursor]);
-		prefetch_row(g, level, nodes[n]);
-		n++;
+		nodes[n++] = w->pool[cursor];
+		prefetch_row(g, level, key_ordinal(w->pool[cursor]));
 	}
 	return n;
 }
@@ -267,6 +280,31 @@ static inline uint32_t gather(struct walk *w, const struct graph *g, uint32_t le
 	return count;
 }
 
+/* The same by the sketches: only those that seem to be nearer than `bound`. The node's key has the distance from the query. */
+static inline uint32_t gather_near(struct walk *w, const struct graph *g, uint64_t node, uint32_t bound, uint32_t count)
+{
+	const struct sketcher *s = g->sketcher;
+	const uint32_t *row = graph_row(g, 0, key_ordinal(node));
+	const uint8_t *sketch = (const uint8_t *)(row + (g->width[0] + 15) / 16 * 16);
+	for (uint32_t start = 0; start < g->width[0]; start += SKETCH_PLACES) {
+		uint32_t near = sketch_sift(s, w->sketch, sketch, key_distance(node), bound);
+		for (; near != 0; near &= near - 1) {
+			uint32_t place = start + (uint32_t)__builtin_ctz(near);
+			uint32_t ordinal = place < g->width[0] ? row[place] : LINK_NONE;
+			if (ordinal >= g->n_nodes) {
+				w->is_corrupt = true;
+				break;
+			}
+			if (!visit(w, ordinal))
+				continue;
+			prefetch_lines(graph_code(g, ordinal), PREFETCH_LINES);
+			w->ordinals[count++] = ordinal;
+		}
+		sketch += sketch_size(s->n_directions);
+	}
+	return count;
+}
+
 static inline __attribute__((always_inline)) void beam(struct walk *w, const struct graph *g, uint32_t level,
 							 uint32_t entries, uint32_t ef, const uint64_t *masked)
 {
@@ -277,11 +315,16 @@ static inline __attribute__((always_inline)) void beam(struct walk *w, const str
 		visit(w, key_ordinal(w->pool[i]));
 		w->live += masked != NULL && !bits_get(masked, key_ordinal(w->pool[i]));
 	}
-	uint32_t most = walk_step_nodes(g, level), cursor = 0, nodes[STEP_NODES_MAX], n;
+	uint32_t most = walk_step_nodes(g, level), cursor = 0, n;
+	uint64_t nodes[STEP_NODES_MAX];
+	bool is_sifting = level == 0 && g->sketcher != NULL && w->sketch != NULL;
 	while ((n = choose(w, g, level, most, cursor, nodes)) > 0) {
 		uint32_t count = 0;
+		bool is_full = masked != NULL ? w->live == ef || w->size == w->capacity : w->size == ef;
+		uint32_t bound = is_full ? key_distance(w->pool[w->size - 1]) : UINT32_MAX;
 		for (uint32_t i = 0; i < n; i++)
-			count = gather(w, g, level, nodes[i], count);
+			count = is_sifting ? gather_near(w, g, nodes[i], bound, count)
+					   : gather(w, g, level, key_ordinal(nodes[i]), count);
 		while (cursor < w->size && (w->pool[cursor] & 1) != 0)
 			cursor++;
 		if (cursor < w->size) /* most likely the next */

@@ -9,6 +9,7 @@
 #include "cel.h"
 #include "graph.h"
 #include "quantise.h"
+#include "sketch.h"
 
 #define STEP_NODES_MAX 8u
 #define STEP_LINKS_MAX 512u
@@ -16,6 +17,7 @@ _Static_assert(STEP_LINKS_MAX >= ROW_LINKS_MAX, "a step expands one node at leas
 
 struct walk {
 	struct query_code query;
+	struct sketch_query *sketch; /* NULL: this walk does without sketches */
 	uint64_t *pool; /* ascending keys: distance << 32 | ordinal << 1 | is expanded */
 	uint32_t size, capacity;
 	uint32_t live; /* of a masked walk: how many of the pool are not masked */
@@ -44,6 +46,11 @@ static inline uint64_t key_make(uint32_t distance, uint32_t ordinal)
 
 int walk_init(struct walk *w, size_t code_stride, uint32_t ef_max, struct cel_error *e);
 void walk_release(struct walk *w);
+
+/* From here on walks over level 0 go by the sketches of rows, if the graph has some; walk_use_sketches once a walk,
+ * walk_sketch_query once a query, after that was set. */
+int walk_use_sketches(struct walk *w, struct cel_error *e);
+void walk_sketch_query(struct walk *w, const struct graph *g);
 
 /* How many nodes a step of the beam expands: part of what makes the graph, so a matter of the format. */
 uint32_t walk_step_nodes(const struct graph *g, uint32_t level);

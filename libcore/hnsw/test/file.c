@@ -18,10 +18,18 @@
 
 static const struct hnsw_params PARAMS = {.M = 8, .ef_construction = 60};
 
-static struct vectorset sample(enum cel_type type, enum cel_metric metric, size_t n)
+/* Of so many dimensions that rows of links carry sketches. */
+#define WIDE 260u
+
+static struct vectorset sample_of(enum cel_type type, enum cel_metric metric, uint32_t dim, size_t n)
 {
 	uint64_t random = 7; /* fixed: the golden digests are of these */
-	return vectorset_new(type, metric, 20, n, 30, 0.5, &random);
+	return vectorset_new(type, metric, dim, n, 30, 0.5, &random);
+}
+
+static struct vectorset sample(enum cel_type type, enum cel_metric metric, size_t n)
+{
+	return sample_of(type, metric, 20, n);
 }
 
 static void digest_of(struct vectorset *s, uint32_t threads, char hex[65])
@@ -36,11 +44,9 @@ static void digest_of(struct vectorset *s, uint32_t threads, char hex[65])
 		snprintf(hex + 2 * i, 3, "%02x", info.digest[i]);
 }
 
-static void test_threads(void **state)
+static void check_threads(uint32_t dim, size_t n, uint64_t *random)
 {
-	(void)state;
-	uint64_t random = test_seed();
-	struct vectorset s = vectorset_new(CEL_F32, CEL_COSINE, 33, 3000, 60, 0.6, &random);
+	struct vectorset s = vectorset_new(CEL_F32, CEL_COSINE, dim, n, 60, 0.6, random);
 	char first[65], other[65];
 	digest_of(&s, 1, first);
 	for (uint32_t threads = 2; threads <= 5; threads++) {
@@ -53,11 +59,34 @@ static void test_threads(void **state)
 	vectorset_free(&s);
 }
 
-/* The golden file has a line "type metric digest" each; CEL_GOLDEN_WRITE=path writes a new one. Run under each CEL_SIMD by
+static void test_threads(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	check_threads(33, 3000, &random);
+	check_threads(WIDE, 900, &random);
+}
+
+static void check_digest(struct vectorset *s, FILE *golden, bool is_new)
+{
+	char hex[65], line[256], expected[256];
+	digest_of(s, 2, hex);
+	snprintf(expected, sizeof expected, "%s %s %u %s\n", cel_type_name(s->schema.type), cel_metric_name(s->schema.metric),
+		 s->schema.dim, hex);
+	if (is_new) {
+		fputs(expected, golden);
+	} else {
+		assert_non_null(fgets(line, sizeof line, golden));
+		assert_string_equal(line, expected);
+	}
+	vectorset_free(s);
+}
+
+/* The golden file has a line "type metric dim digest" each; CEL_GOLDEN_WRITE=path writes a new one. Run under each CEL_SIMD by
  * test_kernels below, and on other machines by whoever runs this. */
 static void check_golden(void)
 {
-	char path[512], line[256];
+	char path[512];
 	const char *source = getenv("CEL_SRCDIR"), *write = getenv("CEL_GOLDEN_WRITE");
 	snprintf(path, sizeof path, "%s/libcore/hnsw/test/golden.txt", source != NULL ? source : ".");
 	FILE *golden = write != NULL ? fopen(write, "w") : fopen(path, "r");
@@ -67,19 +96,13 @@ static void check_golden(void)
 			if (!vectorset_is_pair((enum cel_type)type, (enum cel_metric)metric))
 				continue;
 			struct vectorset s = sample((enum cel_type)type, (enum cel_metric)metric, 1200);
-			char hex[65], expected[256];
-			digest_of(&s, 2, hex);
-			snprintf(expected, sizeof expected, "%s %s %s\n", cel_type_name(s.schema.type),
-				 cel_metric_name(s.schema.metric), hex);
-			if (write != NULL) {
-				fputs(expected, golden);
-			} else {
-				assert_non_null(fgets(line, sizeof line, golden));
-				assert_string_equal(line, expected);
-			}
-			vectorset_free(&s);
+			check_digest(&s, golden, write != NULL);
 		}
 	}
+	struct vectorset wide[] = {sample_of(CEL_F32, CEL_L2, WIDE, 700), sample_of(CEL_U8, CEL_L2, WIDE, 700),
+				   sample_of(CEL_F16, CEL_COSINE, WIDE, 700)};
+	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+		check_digest(&wide[i], golden, write != NULL);
 	fclose(golden);
 }
 
@@ -213,14 +236,12 @@ static void test_forged_header(void **state)
 	vectorset_free(&s);
 }
 
-static void test_section_damage(void **state)
+/* Counts the refusals by section. */
+static void damage_sections(struct vectorset *s, size_t refused[SECTIONS], uint64_t *random)
 {
-	(void)state;
-	uint64_t random = test_seed();
-	struct vectorset s = with_duplicates();
 	struct layout layout;
-	size_t size, refused[SECTIONS] = {0};
-	uint8_t *file = good_file(&s, &size, &layout);
+	size_t size;
+	uint8_t *file = good_file(s, &size, &layout);
 	uint8_t *bad = malloc(size);
 	const char *path = temporary_path("damaged");
 	for (int section = 0; section < SECTIONS; section++) {
@@ -228,9 +249,9 @@ static void test_section_damage(void **state)
 		for (size_t round = 0; round < 40 * test_scale() && length > 0; round++) {
 			memcpy(bad, file, size);
 			for (int i = 0; i < 1 << round % 10; i++)
-				bad[offset + random_next(&random) % length] = (uint8_t)random_next(&random);
+				bad[offset + random_next(random) % length] = (uint8_t)random_next(random);
 			file_put(path, bad, size);
-			refused[section] += use(path, &s) != 0;
+			refused[section] += use(path, s) != 0;
 			struct hnsw_index *index;
 			assert_int_equal(hnsw_open(path, &index, NULL), 0);
 			if (memcmp(bad, file, size) != 0)
@@ -238,11 +259,22 @@ static void test_section_damage(void **state)
 			hnsw_close(index);
 		}
 	}
-	assert_true(refused[SECTION_LINKS] > 0 && refused[SECTION_ID_OFFSETS] > 0 && refused[SECTION_VECTORS] > 0 &&
-		    refused[SECTION_NODE_VECTORS] + refused[SECTION_VECTOR_RECORDS] > 0 && refused[SECTION_CHECKSUMS] > 0);
 	free(bad);
 	free(file);
-	vectorset_free(&s);
+	vectorset_free(s);
+}
+
+static void test_section_damage(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	size_t refused[SECTIONS] = {0}, of_wide[SECTIONS] = {0};
+	struct vectorset s = with_duplicates(), wide = sample_of(CEL_F32, CEL_L2, WIDE, 200);
+	damage_sections(&s, refused, &random);
+	damage_sections(&wide, of_wide, &random);
+	assert_true(of_wide[SECTION_VECTORS] > 0);
+	assert_true(refused[SECTION_LINKS] > 0 && refused[SECTION_ID_OFFSETS] > 0 && refused[SECTION_VECTORS] > 0 &&
+		    refused[SECTION_NODE_VECTORS] + refused[SECTION_VECTOR_RECORDS] > 0 && refused[SECTION_CHECKSUMS] > 0);
 }
 
 static void test_truncated(void **state)
@@ -392,14 +424,18 @@ static void write_corpus(void **state)
 	static const struct {
 		enum cel_type type;
 		enum cel_metric metric;
+		uint32_t dim;
 		size_t n;
-	} KINDS[] = {{CEL_F32, CEL_L2, 60}, {CEL_U8, CEL_IP, 40}, {CEL_F16, CEL_COSINE, 30}, {CEL_BF16, CEL_L2, 0},
-		     {CEL_B1, CEL_JACCARD, 40}, {CEL_F32, CEL_HAVERSINE, 30}};
+	} KINDS[] = {
+		{CEL_F32, CEL_L2, 3, 60},     {CEL_U8, CEL_IP, 3, 40},      {CEL_F16, CEL_COSINE, 3, 30},   {CEL_BF16, CEL_L2, 3, 0},
+		{CEL_B1, CEL_JACCARD, 3, 40}, {CEL_F32, CEL_HAVERSINE, 3, 30}, {CEL_F32, CEL_L2, 253, 20},
+	};
 	const struct hnsw_params params = {.M = 4, .ef_construction = 8};
 	for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
 		uint64_t random = i;
 		char path[530];
-		struct vectorset s = vectorset_new(KINDS[i].type, KINDS[i].metric, 3, KINDS[i].n, 5, 0.5, &random);
+		struct vectorset s = vectorset_new(KINDS[i].type, KINDS[i].metric, KINDS[i].dim, KINDS[i].n,
+						    5, 0.5, &random);
 		for (size_t copy = 0; copy + 10 < s.n; copy += 4)
 			memcpy(s.vectors + (copy + 1) * s.vector_size, s.vectors + copy * s.vector_size, s.vector_size);
 		snprintf(path, 512, "%s/%s-%s-%zu", getenv("CEL_CORPUS_WRITE"), cel_type_name(KINDS[i].type),

@@ -303,7 +303,7 @@ static void check_walk(uint32_t dim, uint32_t n_nodes, uint32_t step, uint64_t *
 		for (uint32_t j = (uint32_t)(random_next(random) % (WIDTH + 1)); j < WIDTH; j++)
 			links[i * WIDTH + j] = LINK_NONE;
 	r.graph.links[0] = links;
-	r.graph.width[0] = WIDTH;
+	r.graph.width[0] = r.graph.pitch[0] = WIDTH;
 	assert_int_equal(walk_step_nodes(&r.graph, 0), step);
 	for (int small = 0; small < 2; small++) {
 		struct walk w;
