@@ -62,6 +62,19 @@ SIMD_INLINE __m256 load_some(const uint8_t *p, size_t count, bool has_8_before, 
 	return widen(_mm_set_epi64x((long long)word[1], (long long)word[0]), type);
 }
 
+static void widen_f16_avx2(const uint16_t *in, size_t n, float *out)
+{
+	const uint8_t *p = (const uint8_t *)in;
+	size_t i = 0;
+	for (; i + 8 <= n; i += 8)
+		_mm256_storeu_ps(out + i, load8(p + 2 * i, SIMD_F16));
+	if (i < n) {
+		float tail[8];
+		_mm256_storeu_ps(tail, load_some(p + 2 * i, n - i, i > 0, SIMD_F16));
+		memcpy(out + i, tail, (n - i) * sizeof *out);
+	}
+}
+
 SIMD_INLINE __m256 add_term(__m256 s, __m256 x, __m256 y, enum simd_term term)
 {
 	if (term == SIMD_DOT)
@@ -462,6 +475,7 @@ void simd_fill_avx2(struct simd_kernels *table)
 		.dot_f16 = dot_f16_avx2,
 		.l2sq_bf16 = l2sq_bf16_avx2,
 		.dot_bf16 = dot_bf16_avx2,
+		.widen_f16 = widen_f16_avx2,
 		.l2sq_i8 = l2sq_i8_avx2,
 		.dot_i8 = dot_i8_avx2,
 		.l2sq_u8 = l2sq_u8_avx2,

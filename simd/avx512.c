@@ -26,6 +26,14 @@ SIMD_INLINE __m512 load16(const uint8_t *p, size_t i, __mmask16 mask, enum simd_
 	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
+static void widen_f16_avx512(const uint16_t *in, size_t n, float *out)
+{
+	for (size_t i = 0; i < n; i += 16) {
+		__mmask16 mask = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+		_mm512_mask_storeu_ps(out + i, mask, load16((const uint8_t *)in, i, mask, SIMD_F16));
+	}
+}
+
 SIMD_INLINE __m512 add_term(__m512 s, __m512 x, __m512 y, enum simd_term term)
 {
 	if (term == SIMD_DOT)
@@ -359,6 +367,7 @@ void simd_fill_avx512(struct simd_kernels *table)
 		.dot_f16 = dot_f16_avx512,
 		.l2sq_bf16 = l2sq_bf16_avx512,
 		.dot_bf16 = dot_bf16_avx512,
+		.widen_f16 = widen_f16_avx512,
 		.l2sq_i8 = l2sq_i8_avx512,
 		.dot_i8 = dot_i8_avx512,
 		.l2sq_u8 = l2sq_u8_avx512,

@@ -38,6 +38,19 @@ SIMD_INLINE float32x4_t load_some(const uint8_t *p, size_t count, enum simd_elem
 	return load4(copy, type);
 }
 
+static void widen_f16_neon(const uint16_t *in, size_t n, float *out)
+{
+	const uint8_t *p = (const uint8_t *)in;
+	size_t i = 0;
+	for (; i + 4 <= n; i += 4)
+		vst1q_f32(out + i, load4(p + 2 * i, SIMD_F16));
+	if (i < n) {
+		float tail[4];
+		vst1q_f32(tail, load_some(p + 2 * i, n - i, SIMD_F16));
+		memcpy(out + i, tail, (n - i) * sizeof *out);
+	}
+}
+
 SIMD_INLINE float32x4_t add_term(float32x4_t s, float32x4_t x, float32x4_t y, enum simd_term term)
 {
 	if (term == SIMD_DOT)
@@ -308,6 +321,7 @@ void simd_fill_neon(struct simd_kernels *table)
 		.dot_f16 = dot_f16_neon,
 		.l2sq_bf16 = l2sq_bf16_neon,
 		.dot_bf16 = dot_bf16_neon,
+		.widen_f16 = widen_f16_neon,
 		.l2sq_i8 = l2sq_i8_neon,
 		.dot_i8 = dot_i8_neon,
 		.l2sq_u8 = l2sq_u8_neon,

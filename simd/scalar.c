@@ -87,6 +87,12 @@ static float dot_bf16_scalar(const uint16_t *a, const uint16_t *b, size_t n)
 	return sum(a, b, n, SIMD_BF16, SIMD_DOT);
 }
 
+static void widen_f16_scalar(const uint16_t *in, size_t n, float *out)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = load((const uint8_t *)in, i, SIMD_F16);
+}
+
 static uint32_t l2sq_i8_scalar(const int8_t *a, const int8_t *b, size_t n)
 {
 	uint32_t s = 0;
@@ -217,6 +223,7 @@ void simd_fill_scalar(struct simd_kernels *table)
 		.dot_f16 = dot_f16_scalar,
 		.l2sq_bf16 = l2sq_bf16_scalar,
 		.dot_bf16 = dot_bf16_scalar,
+		.widen_f16 = widen_f16_scalar,
 		.l2sq_i8 = l2sq_i8_scalar,
 		.dot_i8 = dot_i8_scalar,
 		.l2sq_u8 = l2sq_u8_scalar,

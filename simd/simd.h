@@ -28,6 +28,7 @@ struct simd_kernels {
 	float (*dot_f16)(const uint16_t *a, const uint16_t *b, size_t n);
 	float (*l2sq_bf16)(const uint16_t *a, const uint16_t *b, size_t n);
 	float (*dot_bf16)(const uint16_t *a, const uint16_t *b, size_t n);
+	void (*widen_f16)(const uint16_t *in, size_t n, float *out);
 	uint32_t (*l2sq_i8)(const int8_t *a, const int8_t *b, size_t n);
 	int32_t (*dot_i8)(const int8_t *a, const int8_t *b, size_t n);
 	uint32_t (*l2sq_u8)(const uint8_t *a, const uint8_t *b, size_t n);

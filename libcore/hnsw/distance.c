@@ -59,7 +59,11 @@ static const float *widen(const struct measure *m, const uint8_t *vector, uint32
 {
 	if (m->type == CEL_F32)
 		return (const void *)(vector + (size_t)start * 4); /* any alignment will do */
-	element_widen(m->type, vector + start * cel_type_size(m->type), count, piece);
+	const uint8_t *from = vector + start * cel_type_size(m->type);
+	if (m->type == CEL_F16)
+		m->kernels->widen_f16((const void *)from, count, piece);
+	else
+		element_widen(m->type, from, count, piece);
 	return piece;
 }
 
@@ -70,9 +74,9 @@ static double element_sum(const struct measure *m, const uint8_t *vector)
 	double sums[SIMD_DOUBLES] = {0};
 	for (uint32_t start = 0; start < m->dim; start += PIECE) {
 		uint32_t count = m->dim - start < PIECE ? m->dim - start : PIECE;
-		element_widen(m->type, vector + start * cel_type_size(m->type), count, piece);
+		const uint8_t *elements = (const void *)widen(m, vector, start, count, piece);
 		for (uint32_t i = 0; i < count; i++)
-			sums[i % SIMD_DOUBLES] += (double)piece[i];
+			sums[i % SIMD_DOUBLES] += (double)load_le_f32(elements + (size_t)4 * i);
 	}
 	for (size_t half = SIMD_DOUBLES / 2; half > 0; half /= 2)
 		for (size_t l = 0; l < half; l++)
