@@ -84,7 +84,7 @@ stage_quickstart() {
 
 stage_gcc() {
 	configure_in gcc CC=gcc --enable-werror && check || return
-	CEL_BUILDDIR=$PWD "$tree/tests/interop/run.sh"
+	CEL_BUILDDIR=$PWD "$tree/tests/interop/run.sh" && CEL_BUILDDIR=$PWD "$tree/tests/interop/distances.sh"
 }
 
 stage_distcheck() {
