@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Marking and sweeping. What is live: the commits that heads, tags and merged tips lead to, and those that the log of a ref
- * names within the grace time, with all their ancestors; their schemas; the trees of those that are not marked as forgotten
- * and have one; what these trees link.
+/* Marking and sweeping. What is live: the commits that heads, tags, merged and fetched tips lead to, and those that the log of
+ * a ref names within the grace time, with all their ancestors; what came within it in transfers that were cut off; the schemas
+ * of these commits; the trees of those that are not marked as forgotten and have one; what these trees link.
  *
  * It is marked twice into one set: first without the lock, as long as that takes, and then again under it. The second time
  * goes over all commits, but a tree whose root is in the set was marked with all that is below it, so only what
@@ -20,6 +20,7 @@
 #include "gc.h"
 #include "history.h"
 #include "node.h"
+#include "quarantine.h"
 
 #define RANK_COMMIT (1ull << 62)
 #define RANK_NODE 2u /* and its level; other blocks: 1, values: 0 */
@@ -132,6 +133,29 @@ static int push_logged(void *context, const char *ref, const struct store_log_en
 	return 0;
 }
 
+/* What has come in transfers that were cut off stays as long as the grace says. Commits are walked with the others, parts of
+ * trees marked at once. */
+static int mark_quarantine(struct marking *m, struct cel_error *e)
+{
+	char position[STORE_REF_MAX] = "";
+	struct cid cid;
+	struct commit commit;
+	int rc;
+	while ((rc = store_read_next_ref(m->read, QUARANTINE_PREFIX, position, &cid, e)) > 0) {
+		if ((int64_t)quarantine_time(position) < m->since)
+			continue;
+		if (cid.codec == CID_RAW)
+			rc = gc_live_add(&m->live, &cid, e);
+		else if (commit_read(m->read, &cid, &commit, NULL) == 0)
+			rc = history_push(m->history, &cid, 0, e);
+		else
+			rc = mark_node(m, &cid, NODE_LEVELS_MAX, e);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
 static int mark_all(struct marking *m, struct cel_error *e)
 {
 	const struct history_item *item;
@@ -144,6 +168,8 @@ static int mark_all(struct marking *m, struct cel_error *e)
 		rc = history_push_all(m->history, MARK_LIVE | MARK_TIP, e);
 	if (rc == 0 && m->options->grace_days > 0)
 		rc = store_read_logs(m->read, push_logged, m, e);
+	if (rc == 0)
+		rc = mark_quarantine(m, e);
 	while (rc == 0 && (rc = history_next(m->history, &item, e)) > 0) {
 		history_mark_parents(m->history, item->marks & MARK_LIVE);
 		rc = mark_commit(m, item, e);
@@ -201,21 +227,43 @@ static int sweep_folders(struct marking *m, struct cel_error *e)
 	return rc < 0 ? rc : sweep_folder(m, store_cache_path(m->store->store), e);
 }
 
-/* The marks of forgotten commits that are not here any more: should one come back, it is not forgotten. */
-static int list_dead_marks(struct marking *m, struct cel_error *e)
+static int list_refs(struct marking *m, const char *prefix, bool is_dead(const struct marking *, const char *, const struct cid *),
+		     struct cel_error *e)
 {
 	char position[STORE_REF_MAX] = "";
 	struct cid cid;
-	int rc = store_read_begin(m->store->store, &m->read, e);
-	if (rc < 0)
-		return rc;
-	while ((rc = store_read_next_ref(m->read, FORGOTTEN_PREFIX, position, &cid, e)) > 0) {
-		if (digest_set_has(&m->live.nodes, cid.digest))
+	int rc;
+	while ((rc = store_read_next_ref(m->read, prefix, position, &cid, e)) > 0) {
+		if (!is_dead(m, position, &cid))
 			continue;
 		rc = buf_append(&m->live.dead_refs, position, strlen(position) + 1, e);
 		if (rc < 0)
 			break;
 	}
+	return rc;
+}
+
+/* The mark of a forgotten commit that is not here any more: should it come back, it is not forgotten. */
+static bool is_dead_mark(const struct marking *m, const char *ref, const struct cid *cid)
+{
+	(void)ref;
+	return !digest_set_has(&m->live.nodes, cid->digest);
+}
+
+static bool is_past_grace(const struct marking *m, const char *ref, const struct cid *cid)
+{
+	(void)cid;
+	return (int64_t)quarantine_time(ref) < m->since;
+}
+
+static int list_dead_refs(struct marking *m, struct cel_error *e)
+{
+	int rc = store_read_begin(m->store->store, &m->read, e);
+	if (rc < 0)
+		return rc;
+	rc = list_refs(m, FORGOTTEN_PREFIX, is_dead_mark, e);
+	if (rc == 0)
+		rc = list_refs(m, QUARANTINE_PREFIX, is_past_grace, e);
 	store_read_end(m->read);
 	return rc;
 }
@@ -242,7 +290,7 @@ static int sweep_under_lock(struct marking *m, struct cel_error *e)
 		return rc;
 	rc = mark_all(m, e);
 	if (rc == 0)
-		rc = list_dead_marks(m, e);
+		rc = list_dead_refs(m, e);
 	if (rc == 0) {
 		rc = store_gc_sweep(batch, &m->live, rank_of, &counts, e);
 		take_counts(m->result, &counts);

@@ -9,7 +9,7 @@
  * time, and the children that are whole of parts that are not are what the quarantine names. Blocks that are ready are
  * gathered and written in batches of their own, which hold the writer lock for no longer than that takes.
  *
- * Without a tree to compare with, what is below a node of level 1 is asked for as one. */
+ * Without a tree to compare with, what is below a node of level 1 is asked for as one, or what is below a leaf. */
 #include "sync_nodes.h"
 
 #include <time.h>
@@ -18,7 +18,13 @@
 #include "error.h"
 #include "node.h"
 
-enum { READY_BYTES = 32 << 20, NODE_ASKS = 256 };
+enum { NODE_ASKS = 256 };
+static size_t ready_bytes = 32 << 20;
+
+void sync_nodes_write_from(size_t bytes)
+{
+	ready_bytes = bytes;
+}
 
 struct part {
 	struct part *parent, *next;       /* next: in todo or asked */
@@ -42,7 +48,7 @@ struct sync_nodes {
 	struct quarantine *q;
 	struct cid root, near;
 	bool has_near, is_done, is_flushed;
-	uint32_t commit;
+	uint32_t commit, whole_level; /* nodes of that level are asked for with all below them */
 	struct part *todo, *asked, **asked_end, *open;
 	struct sync_nodes_counts counts;
 	struct buf ready;                 /* codec, size (le32), bytes */
@@ -189,7 +195,7 @@ static int settle(struct sync_nodes *n, struct part *p, struct cel_error *e)
 		close_part(n, p);
 		p = parent;
 	}
-	return n->ready.size >= READY_BYTES ? flush(n, e) : 0;
+	return n->ready.size >= ready_bytes ? flush(n, e) : 0;
 }
 
 /* ---- what is here */
@@ -237,7 +243,7 @@ static int add_child(struct sync_nodes *n, struct store_read *read, struct part 
 	child->cid = cid;
 	child->count = count;
 	child->level = n->node.level - 1;
-	child->kind = n->has_near || child->level > 1 ? SYNC_NODE : SYNC_SUBTREE;
+	child->kind = n->has_near || child->level > n->whole_level ? SYNC_NODE : SYNC_SUBTREE;
 	p->pending++;
 	push_todo(n, child);
 	return 0;
@@ -436,6 +442,7 @@ int sync_nodes_new(struct cel_store *store, struct quarantine *q, const struct c
 	n->commit = commit;
 	n->asked_end = &n->asked;
 	n->has_near = near != NULL;
+	n->whole_level = q->kept.n > 0 ? 0 : 1; /* an earlier try may have left leaves */
 	if (near != NULL)
 		n->near = *near;
 	*out = n;
@@ -534,7 +541,7 @@ int sync_nodes_take(struct sync_nodes *n, struct slice block, bool *is_end, stru
 	n->asked = next;
 	if (next == NULL)
 		n->asked_end = &n->asked;
-	return n->ready.size >= READY_BYTES ? flush(n, e) : 0;
+	return n->ready.size >= ready_bytes ? flush(n, e) : 0;
 }
 
 void sync_nodes_counts(const struct sync_nodes *n, struct sync_nodes_counts *out)

@@ -22,4 +22,7 @@ int sync_nodes_ask(struct sync_nodes *n, struct sync_ask *out, size_t max, size_
 int sync_nodes_take(struct sync_nodes *n, struct slice block, bool *is_end, struct cel_error *e);
 void sync_nodes_counts(const struct sync_nodes *n, struct sync_nodes_counts *out);
 
+/* For tests: from how many bytes on what is whole is written (32 MiB). */
+void sync_nodes_write_from(size_t bytes);
+
 #endif
