@@ -54,18 +54,38 @@ struct query_tool {
 	uint64_t n_answers;
 };
 
+static char *put_bytes(char *p, const void *bytes, size_t size)
+{
+	memcpy(p, bytes, size);
+	return p + size;
+}
+
+static char *put_number(char *p, uint64_t number)
+{
+	char digits[20];
+	size_t n = sizeof digits;
+	do
+		digits[--n] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	return put_bytes(p, digits + n, sizeof digits - n);
+}
+
+/* A batch is made of little but these lines: stdio is asked once a line. */
 static void print_tsv(const struct cel_answer *a)
 {
+	char line[CEL_ID_MAX + CEL_ELEMENT_TEXT_MAX + 64];
 	for (uint32_t i = 0; i < a->n_hits; i++) {
+		char *p = a->id != NULL ? line : put_number(line, a->row);
 		if (a->id != NULL)
 			fwrite(a->id, 1, a->id_size, stdout);
-		else
-			printf("%" PRIu64, a->row);
-		printf("\t%" PRIu32 "\t", i + 1);
-		fwrite(a->hits[i].id, 1, a->hits[i].id_size, stdout);
-		putchar('\t');
-		print_float(stdout, a->hits[i].distance);
-		putchar('\n');
+		*p++ = '\t';
+		p = put_number(p, i + 1);
+		*p++ = '\t';
+		p = put_bytes(p, a->hits[i].id, a->hits[i].id_size);
+		*p++ = '\t';
+		p += format_float(p, a->hits[i].distance);
+		*p++ = '\n';
+		fwrite(line, 1, (size_t)(p - line), stdout);
 	}
 }
 

@@ -41,15 +41,20 @@ void print_tsv_text(FILE *out, const char *text)
 	}
 }
 
-void print_float(FILE *out, float value)
+size_t format_float(char text[CEL_ELEMENT_TEXT_MAX], float value)
 {
 	uint8_t bytes[4];
 	uint32_t bits;
-	char text[CEL_ELEMENT_TEXT_MAX];
 	memcpy(&bits, &value, sizeof bits);
 	for (int i = 0; i < 4; i++)
 		bytes[i] = (uint8_t)(bits >> (8 * i));
-	fwrite(text, 1, cel_element_format(CEL_F32, bytes, 0, text), out);
+	return cel_element_format(CEL_F32, bytes, 0, text);
+}
+
+void print_float(FILE *out, float value)
+{
+	char text[CEL_ELEMENT_TEXT_MAX];
+	fwrite(text, 1, format_float(text, value), out);
 }
 
 void print_json_vector(FILE *out, enum cel_type type, const uint8_t *vector, uint32_t dim)

@@ -12,6 +12,7 @@ void print_json_text(FILE *out, const char *text); /* NUL-terminated */
 /* A TSV field: tab, newline, return and backslash become \t \n \r \\. */
 void print_tsv_text(FILE *out, const char *text);
 /* The shortest decimal that reads back to the same float. */
+size_t format_float(char text[CEL_ELEMENT_TEXT_MAX], float value); /* returns the length */
 void print_float(FILE *out, float value);
 /* An array of numbers; bits as a string of hexadecimal digits. */
 void print_json_vector(FILE *out, enum cel_type type, const uint8_t *vector, uint32_t dim);

@@ -212,11 +212,47 @@ static uint32_t row_constant(const uint8_t *row, size_t count)
 	return squares - 256 * sum;
 }
 
-static void encode(const struct quantiser *q, const float *x, uint8_t *row)
+typedef float floats16 __attribute__((vector_size(64)));
+typedef int32_t ints16 __attribute__((vector_size(64)));
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+/* to_code of 16 elements; the last argument collects bits where offset + code is not the element. */
+static inline bytes16 to_codes(const float *x, const float *offset, float scale, ints16 *differing)
 {
-	for (uint32_t d = 0; d < q->dim; d++)
-		row[d] = to_code((x[d] - q->offset[d]) * q->scale);
+	floats16 element, base;
+	memcpy(&element, x, sizeof element);
+	memcpy(&base, offset, sizeof base);
+	floats16 v = (element - base) * scale, most = (floats16){0} + 255;
+	v = (floats16)((ints16)v & (v > 0));
+	ints16 is_less = v < most;
+	v = (floats16)(((ints16)v & is_less) | ((ints16)most & ~is_less));
+	ints16 code = __builtin_convertvector(v + 0.5f, ints16);
+	*differing |= base + __builtin_convertvector(code, floats16) != element;
+	return __builtin_convertvector(code, bytes16);
+}
+
+/* x: any alignment. Returns whether the codes are the elements: offset + code each, in whole numbers if the offsets and the
+ * scale of 1 are such. */
+static bool encode(const struct quantiser *q, const void *x, uint8_t *row)
+{
+	const float *elements = x;
+	ints16 differing = {0};
+	uint32_t d = 0;
+	bool is_same = true;
+	for (; d + 16 <= q->dim; d += 16) {
+		bytes16 codes = to_codes(elements + d, q->offset + d, q->scale, &differing);
+		memcpy(row + d, &codes, sizeof codes);
+	}
+	for (; d < q->dim; d++) {
+		float element;
+		memcpy(&element, elements + d, sizeof element);
+		row[d] = to_code((element - q->offset[d]) * q->scale);
+		is_same = is_same && q->offset[d] + (float)row[d] == element;
+	}
+	for (uint32_t i = 0; i < 16; i++)
+		is_same = is_same && differing[i] == 0;
 	memset(row + q->dim, 0, quantise_stride(q->dim) - q->dim);
+	return is_same;
 }
 
 void quantise_row(const struct quantiser *q, const uint8_t *vector, float *scratch, uint8_t *row)
@@ -239,23 +275,12 @@ bool quantise_may_be_exact(const struct quantiser *q)
 	return is_good;
 }
 
-/* Codes differ from what stands there by the bits of `flip`. No way out of the loop, so that it becomes vector code. */
-static bool is_exact(const struct quantiser *q, const float *elements, const uint8_t *codes, uint8_t flip)
-{
-	uint32_t differing = 0;
-	for (uint32_t d = 0; d < q->dim; d++)
-		differing += q->offset[d] + (float)(codes[d] ^ flip) != elements[d];
-	return differing == 0;
-}
-
 bool quantise_is_exact(const struct quantiser *q, const float *elements, const uint8_t *codes)
 {
-	return is_exact(q, elements, codes, 0);
-}
-
-bool quantise_is_exact_query(const struct quantiser *q, const float *elements, const struct query_code *query)
-{
-	return is_exact(q, elements, (const uint8_t *)query->values, 0x80);
+	for (uint32_t d = 0; d < q->dim; d++)
+		if (q->offset[d] + (float)codes[d] != elements[d])
+			return false;
+	return true;
 }
 
 void quantise_row_query(enum cel_metric metric, uint32_t dim, const uint8_t *row, struct query_code *out)
@@ -297,10 +322,22 @@ static void quantise_product_query(const struct quantiser *q, const float *x, st
 	*out = (struct query_code){.values = out->values, .constant = 0x80000000u + 128 * (uint32_t)sum};
 }
 
+static void encode_query(const struct quantiser *q, const void *x, struct query_code *out)
+{
+	uint8_t *row = (uint8_t *)out->values;
+	bool is_exact = encode(q, x, row);
+	quantise_row_query(q->metric, q->dim, row, out);
+	out->is_exact = is_exact;
+}
+
 void quantise_query(const struct quantiser *q, const uint8_t *vector, float *scratch, struct query_code *out)
 {
 	if (!codes_are_bytes(q->metric)) {
 		codes_make(q->metric, q->dim, vector, (uint8_t *)out->values);
+		return;
+	}
+	if (q->metric == CEL_L2 && q->type == CEL_F32) {
+		encode_query(q, vector, out);
 		return;
 	}
 	widen(q, vector, scratch);
@@ -308,7 +345,5 @@ void quantise_query(const struct quantiser *q, const uint8_t *vector, float *scr
 		quantise_product_query(q, scratch, out);
 		return;
 	}
-	uint8_t *row = (uint8_t *)out->values;
-	encode(q, scratch, row);
-	quantise_row_query(q->metric, q->dim, row, out);
+	encode_query(q, scratch, out);
 }

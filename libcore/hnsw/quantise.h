@@ -23,6 +23,7 @@ struct query_code {
 	int8_t *values;       /* [stride]; for a walk aligned to 64 */
 	uint32_t constant;    /* distance = (K & mask) + constant - (dot << shift), modulo 2^32 */
 	uint32_t mask, shift;
+	bool is_exact;        /* of a query under a quantiser of which that may be: its elements are offset + code */
 };
 
 size_t quantise_stride(uint32_t dim); /* of a row of 8-bit codes; codes_stride is that of any */
@@ -33,13 +34,12 @@ int quantise_train(struct quantiser *q, float *offset, const uint8_t *vectors, s
 /* One row. scratch: dim floats; holds the elements afterwards, for cosine normalised. */
 void quantise_row(const struct quantiser *q, const uint8_t *vector, float *scratch, uint8_t *row);
 
-/* Whether a row or query of codes is exactly these elements: whole numbers, offset + code each. Only for a quantiser of
- * which that may be: l2, scale 1, whole offsets. Then squared distances by codes are the true ones. */
+/* Whether a row of codes is exactly these elements: whole numbers, offset + code each. Only for a quantiser of which that
+ * may be: l2, scale 1, whole offsets. Then squared distances by codes are the true ones. */
 bool quantise_may_be_exact(const struct quantiser *q);
 bool quantise_is_exact(const struct quantiser *q, const float *elements, const uint8_t *codes);
-bool quantise_is_exact_query(const struct quantiser *q, const float *elements, const struct query_code *query);
 
-/* One query, for the metric. scratch: as above. */
+/* One query, for the metric. scratch: dim floats. */
 void quantise_query(const struct quantiser *q, const uint8_t *vector, float *scratch, struct query_code *out);
 /* A row as a query, for distances between rows. `row` may be out->values. */
 void quantise_row_query(enum cel_metric metric, uint32_t dim, const uint8_t *row, struct query_code *out);

@@ -204,8 +204,7 @@ static bool is_code_enough(const struct hnsw_searcher *s, uint32_t depth)
 	uint32_t place = depth - 1; /* masked ones between make the last lie farther */
 	if (mask_of(s) != NULL)
 		place = s->walk.size - 1;
-	return key_distance(s->walk.pool[place]) < 1u << 24 &&
-	       quantise_is_exact_query(&x->quantiser, s->scratch, &s->walk.query);
+	return key_distance(s->walk.pool[place]) < 1u << 24 && s->walk.query.is_exact;
 }
 
 /* In the place of rerank; a node is a vector here. */

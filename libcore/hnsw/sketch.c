@@ -29,6 +29,7 @@
 #define F16_MAX 65504.0
 
 typedef int8_t bytes16 __attribute__((vector_size(16)));
+typedef uint8_t ubytes16 __attribute__((vector_size(16)));
 typedef int16_t shorts16 __attribute__((vector_size(32)));
 typedef int32_t ints4 __attribute__((vector_size(16)));
 
@@ -193,13 +194,17 @@ void sketch_encode(const struct sketcher *s, const uint8_t *codes, uint32_t node
 /* Entry e of the table of four components: the sum of those whose bit is set in e, less the others. */
 static void put_table(const int8_t component[4], uint8_t *out)
 {
-	int entry[16];
-	entry[0] = ENTRY_MIDDLE - component[0] - component[1] - component[2] - component[3];
+	static const ubytes16 MINUS[4] = {
+		{255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0},
+		{255, 255, 0, 0, 255, 255, 0, 0, 255, 255, 0, 0, 255, 255, 0, 0},
+		{255, 255, 255, 255, 0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0},
+		{255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0},
+	};
+	ubytes16 entries = (ubytes16){0} + ENTRY_MIDDLE;
 	for (int i = 0; i < 4; i++)
-		for (int e = 0; e < 1 << i; e++)
-			entry[e + (1 << i)] = entry[e] + 2 * component[i];
-	for (int e = 0; e < 16; e++)
-		out[e] = out[e + 16] = (uint8_t)entry[e];
+		entries += (((ubytes16){0} + (uint8_t)component[i]) ^ MINUS[i]) - MINUS[i];
+	memcpy(out, &entries, sizeof entries);
+	memcpy(out + sizeof entries, &entries, sizeof entries);
 }
 
 void sketch_query_set(const struct sketcher *s, const struct query_code *query, struct sketch_query *out)

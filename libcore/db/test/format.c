@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text of elements: reads back to the same bits, is as short as it can be, and does not follow the locale. */
 #include <locale.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,6 +60,46 @@ static void random_floats(void **state)
 		if (is_finite_element(CEL_F32, stored))
 			check_round_trip(CEL_F32, stored);
 	}
+}
+
+/* As the C library would print it. */
+static void check_usual(float value)
+{
+	char text[CEL_ELEMENT_TEXT_MAX], wanted[64];
+	uint8_t stored[4];
+	store_le_f32(stored, value);
+	size_t length = cel_element_format(CEL_F32, stored, 0, text);
+	for (int digits = 6; digits <= 9; digits++) {
+		snprintf(wanted, sizeof wanted, "%.*g", digits, (double)value);
+		const char *exponent = strchr(wanted, 'e');
+		if (exponent != NULL && exponent[1] == '+' && atoi(exponent + 2) <= 8)
+			snprintf(wanted, sizeof wanted, "%.*g", atoi(exponent + 2) + 1, (double)value);
+		if (strtof(wanted, NULL) == value)
+			break;
+	}
+	assert_string_equal(text, wanted);
+	assert_int_equal(length, strlen(text));
+}
+
+/* Floats of the sizes that distances have, those around powers of ten and of two, and short decimals. */
+static void usual_floats(void **state)
+{
+	(void)state;
+	uint64_t seed = 20261122;
+	for (int i = 0; i < 200000; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		uint32_t bits = 0x38000000 + (uint32_t)((seed >> 32) % 0x17000000); /* 3e-5 .. 2e9 */
+		float value;
+		memcpy(&value, &bits, sizeof value);
+		check_usual(i % 2 == 0 ? value : -value);
+		check_usual((float)((double)(seed >> 44) / 1000));
+	}
+	for (double power = 1e-5; power < 2e10; power *= 10)
+		for (float around = 0.99999f; around < 1.00001f; around = nextafterf(around, 2))
+			check_usual((float)power * around);
+	for (double power = 1e-5; power < 2e10; power *= 2)
+		for (int step = -3; step <= 3; step++)
+			check_usual((float)(power * (1 + step * 0x1p-23)));
 }
 
 static void known_texts(void **state)
@@ -126,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_narrow_elements),
 		cmocka_unit_test(random_floats),
+		cmocka_unit_test(usual_floats),
 		cmocka_unit_test(known_texts),
 		cmocka_unit_test(whole_numbers),
 		cmocka_unit_test(bits),
