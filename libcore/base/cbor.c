@@ -177,23 +177,6 @@ int cbor_get_link(struct cbor_reader *r, struct cid *out, struct cel_error *e)
 	return 0;
 }
 
-bool cbor_skip_link(struct cbor_reader *r, uint8_t codec)
-{
-	const uint8_t head[9] = {0xd8, LINK_TAG, 0x58, 1 + CID_SIZE, 0x00, 0x01, codec, 0x12, 0x20};
-	if (bytes_left(r) < 5 + CID_SIZE || memcmp(r->p, head, sizeof head) != 0)
-		return false;
-	r->p += 5 + CID_SIZE;
-	return true;
-}
-
-bool cbor_is_null(struct cbor_reader *r)
-{
-	if (r->p == r->end || *r->p != NULL_BYTE)
-		return false;
-	r->p++;
-	return true;
-}
-
 bool cbor_is_bytes(const struct cbor_reader *r)
 {
 	return r->p < r->end && *r->p >> 5 == MAJOR_BYTES;

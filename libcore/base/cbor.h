@@ -33,9 +33,26 @@ int cbor_get_bytes(struct cbor_reader *r, struct slice *out, struct cel_error *e
 int cbor_get_text(struct cbor_reader *r, struct slice *out, struct cel_error *e); /* valid UTF-8 */
 int cbor_get_array(struct cbor_reader *r, uint64_t *count, struct cel_error *e);  /* count <= bytes left */
 int cbor_get_link(struct cbor_reader *r, struct cid *out, struct cel_error *e);
-bool cbor_skip_link(struct cbor_reader *r, uint8_t codec); /* to a block of that codec: consumes it if so */
-bool cbor_is_null(struct cbor_reader *r);  /* consumes it if so */
 bool cbor_is_bytes(const struct cbor_reader *r); /* looks only */
 int cbor_finish(struct cbor_reader *r, struct cel_error *e); /* nothing may be left */
+
+/* These two are most of what nodes consist of. */
+#define CBOR_LINK_SIZE (5u + CID_SIZE)
+static inline bool cbor_skip_link(struct cbor_reader *r, uint8_t codec) /* to a block of that codec: consumes it if so */
+{
+	const uint8_t head[9] = {0xd8, 42, 0x58, 1 + CID_SIZE, 0x00, 0x01, codec, 0x12, 0x20};
+	if ((size_t)(r->end - r->p) < CBOR_LINK_SIZE || memcmp(r->p, head, sizeof head) != 0)
+		return false;
+	r->p += CBOR_LINK_SIZE;
+	return true;
+}
+
+static inline bool cbor_is_null(struct cbor_reader *r) /* consumes it if so */
+{
+	if (r->p == r->end || *r->p != 0xf6)
+		return false;
+	r->p++;
+	return true;
+}
 
 #endif

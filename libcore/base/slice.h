@@ -40,6 +40,12 @@ static inline size_t slice_common_prefix(struct slice a, struct slice b)
 {
 	size_t limit = a.size < b.size ? a.size : b.size;
 	size_t n = 0;
+	for (uint64_t x, y; limit - n >= sizeof x; n += sizeof x) {
+		memcpy(&x, a.data + n, sizeof x);
+		memcpy(&y, b.data + n, sizeof y);
+		if (x != y)
+			break;
+	}
 	while (n < limit && a.data[n] == b.data[n])
 		n++;
 	return n;

@@ -37,6 +37,8 @@ struct prolly_diff {
 	prolly_diff_filter_fn *filter;
 	void *filter_context;
 	bool is_broken;
+	size_t last_size; /* 0: no end but that of the trees */
+	uint8_t last[CEL_ID_MAX];
 };
 
 static struct slice key_of(const struct side *s)
@@ -180,11 +182,18 @@ int prolly_diff_seek(struct prolly_diff *d, struct slice after, struct cel_error
 		memcpy(copy, after.data, after.size);
 	after.data = copy;
 	d->is_a_done = d->is_b_done = false;
+	d->last_size = 0;
 	int rc = side_seek(&d->a, after, e);
 	if (rc == 0)
 		rc = side_seek(&d->b, after, e);
 	d->is_broken = rc < 0;
 	return rc;
+}
+
+void prolly_diff_end_with(struct prolly_diff *d, struct slice last)
+{
+	memcpy(d->last, last.data, last.size);
+	d->last_size = last.size;
 }
 
 void prolly_diff_free(struct prolly_diff *d)
@@ -222,6 +231,21 @@ static bool is_same_item(const struct side *a, const struct side *b)
 {
 	uint64_t count;
 	return a->level == b->level && slice_equal(key_of(a), key_of(b)) && slice_equal(rest_of(a, &count), rest_of(b, &count));
+}
+
+/* Both are at the same entry: on to the last one of those behind it in the two nodes that are the same in both, byte for byte. */
+static void pass_run(struct side *a, struct side *b)
+{
+	struct frame *x = &a->frames[a->level], *y = &b->frames[b->level];
+	if (!slice_equal(x->node.prefix, y->node.prefix))
+		return;
+	uint32_t run = node_common_run(&x->node, x->i, &y->node, y->i);
+	if (run <= 1)
+		return;
+	x->i += run - 1;
+	y->i += run - 1;
+	take_key(a);
+	take_key(b);
 }
 
 static void pass_done(struct prolly_diff *d)
@@ -267,6 +291,16 @@ static int descend_both(struct prolly_diff *d, struct cel_error *e)
 	return rc < 0 ? rc : 0;
 }
 
+/* Is all up to d->last done with? */
+static bool is_over(const struct prolly_diff *d)
+{
+	struct slice last = slice_make(d->last, d->last_size);
+	if (d->a.is_end && d->b.is_end)
+		return true;
+	return d->last_size > 0 && (d->a.is_end || slice_compare(passed_by(&d->a), last) >= 0) &&
+	       (d->b.is_end || slice_compare(passed_by(&d->b), last) >= 0);
+}
+
 /* To the next change, at which the sides stay: 1, 0 at the end. With `by_subtrees` it may be one of *n records. */
 static int advance(struct prolly_diff *d, bool by_subtrees, enum prolly_change_kind *kind, uint64_t *n,
 		   struct cel_error *e)
@@ -275,7 +309,7 @@ static int advance(struct prolly_diff *d, bool by_subtrees, enum prolly_change_k
 	int rc = 0;
 	while (rc == 0) {
 		pass_done(d);
-		if (a->is_end && b->is_end)
+		if (is_over(d))
 			return 0;
 		bool is_deleted = is_before(a, b);
 		if (is_deleted || is_before(b, a)) {
@@ -290,6 +324,7 @@ static int advance(struct prolly_diff *d, bool by_subtrees, enum prolly_change_k
 			return 1;
 		}
 		if (is_same_item(a, b)) {
+			pass_run(a, b);
 			d->is_a_done = d->is_b_done = true;
 		} else if (a->level == 0 && b->level == 0) { /* neither is before the other: one id */
 			*kind = PROLLY_CHANGED;
@@ -319,6 +354,10 @@ int prolly_diff_next(struct prolly_diff *d, struct prolly_change *out, struct ce
 	d->is_broken = rc < 0;
 	if (rc <= 0)
 		return rc;
+	if (d->last_size > 0 && slice_compare(key_of(d->is_a_done ? &d->a : &d->b), slice_make(d->last, d->last_size)) > 0) {
+		d->a.is_end = d->b.is_end = true;
+		return 0;
+	}
 	out->before = out->after = (struct prolly_entry){0};
 	out->leaf = slice_make(NULL, 0);
 	out->twin = NULL;

@@ -27,6 +27,8 @@ int prolly_diff_next(struct prolly_diff *d, struct prolly_change *out, struct ce
 /* To the first change behind the id `after`, forwards or backwards (of size 0: to the first of all). Reads at most one node a
  * level and side, so a walk can be cut into blocks, each with a diff and reads of its own. */
 int prolly_diff_seek(struct prolly_diff *d, struct slice after, struct cel_error *e);
+/* Until the next seek: the end is behind this id, which is not before that of the change given out last. */
+void prolly_diff_end_with(struct prolly_diff *d, struct slice last);
 uint64_t prolly_diff_nodes_read(const struct prolly_diff *d);
 
 /* Two subtrees of one level over the same ids (those behind `after` up to `key`) that are not the same. What a node of that

@@ -35,6 +35,14 @@ static int get_leaf_rest(struct cbor_reader *r, struct prolly_value *vector, str
 	return rc < 0 || cbor_is_null(r) ? rc : get_value(r, metadata, e);
 }
 
+static int get_count(struct cbor_reader *r, uint64_t *count, struct cel_error *e)
+{
+	int rc = cbor_get_uint(r, count, e);
+	if (rc == 0 && *count == 0)
+		return error_set(e, CEL_ECORRUPT, "an entry links an empty node");
+	return rc;
+}
+
 static int get_inner_rest(struct cbor_reader *r, struct cid *child, uint64_t *count, struct cel_error *e)
 {
 	int rc = cbor_get_link(r, child, e);
@@ -42,22 +50,36 @@ static int get_inner_rest(struct cbor_reader *r, struct cid *child, uint64_t *co
 		return rc;
 	if (child->codec != CID_DAG_CBOR)
 		return error_set(e, CEL_ECORRUPT, "an entry links a block that is no node");
-	rc = cbor_get_uint(r, count, e);
-	if (rc == 0 && *count == 0)
-		return error_set(e, CEL_ECORRUPT, "an entry links an empty node");
-	return rc;
+	return get_count(r, count, e);
+}
+
+/* The heads of an entry and of a suffix of less than 24 bytes, as nearly all have. */
+static bool get_short_suffix(struct cbor_reader *r, struct slice *suffix)
+{
+	const uint8_t *p = r->p;
+	if (r->end - p < 2 || p[0] != 0x83 || p[1] < 0x40 || p[1] > 0x57 || r->end - p - 2 < p[1] - 0x40)
+		return false;
+	*suffix = slice_make(p + 2, p[1] - 0x40u);
+	r->p = p + 2 + suffix->size;
+	return true;
+}
+
+static int get_suffix(struct cbor_reader *r, struct slice *suffix, struct cel_error *e)
+{
+	uint64_t n;
+	if (get_short_suffix(r, suffix))
+		return 0;
+	int rc = cbor_get_array(r, &n, e);
+	if (rc == 0 && n != 3)
+		return error_set(e, CEL_ECORRUPT, "an entry of %llu items, not 3", (unsigned long long)n);
+	return rc < 0 ? rc : cbor_get_bytes(r, suffix, e);
 }
 
 /* An entry's [suffix, ...] and how many records it stands for. */
 static int get_entry(struct cbor_reader *r, uint32_t level, struct slice *suffix, struct node_span *span,
 		     uint64_t *count, struct cel_error *e)
 {
-	uint64_t n;
-	int rc = cbor_get_array(r, &n, e);
-	if (rc == 0 && n != 3)
-		return error_set(e, CEL_ECORRUPT, "an entry of %llu items, not 3", (unsigned long long)n);
-	if (rc == 0)
-		rc = cbor_get_bytes(r, suffix, e);
+	int rc = get_suffix(r, suffix, e);
 	if (rc < 0)
 		return rc;
 	*span = (struct node_span){
@@ -68,9 +90,9 @@ static int get_entry(struct cbor_reader *r, uint32_t level, struct slice *suffix
 	struct prolly_value vector, metadata;
 	struct cid child;
 	*count = 1;
-	if (level > 0)
-		return get_inner_rest(r, &child, count, e);
 	const uint8_t *start = r->p;
+	if (level > 0)
+		return cbor_skip_link(r, CID_DAG_CBOR) ? get_count(r, count, e) : get_inner_rest(r, &child, count, e);
 	if (cbor_skip_link(r, CID_RAW) && cbor_is_null(r)) /* as most entries of large collections are */
 		return 0;
 	r->p = start;
@@ -252,21 +274,50 @@ void node_inner_entry(const struct node *node, uint32_t i, struct cid *child, ui
 	get_inner_rest(&r, child, count, NULL);
 }
 
-/* Ends where the next entry begins: with the head of an array of 3 and that of its suffix. */
+/* Where entry i begins, with the head of an array of 3 and that of its suffix; for i = n, the end. */
+static size_t entry_start(const struct node *node, uint32_t i)
+{
+	if (i == node->n)
+		return node->block.size;
+	const struct node_span *span = &node->entries[i];
+	return span->suffix - (span->suffix_size < 24 ? 2u : span->suffix_size < 256 ? 3u : 4u);
+}
+
+static struct slice entries_from(const struct node *node, uint32_t i)
+{
+	size_t start = entry_start(node, i);
+	return slice_make(node->block.data + start, node->block.size - start);
+}
+
+uint32_t node_common_run(const struct node *a, uint32_t i, const struct node *b, uint32_t j)
+{
+	size_t end = entry_start(a, i) + slice_common_prefix(entries_from(a, i), entries_from(b, j));
+	uint32_t low = i, high = a->n; /* those before low lie before end */
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (entry_start(a, middle + 1) <= end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low - i < b->n - j ? low - i : b->n - j;
+}
+
 struct slice node_rest(const struct node *node, uint32_t i, uint64_t *count)
 {
 	uint32_t start = node->entries[i].rest;
-	size_t end = node->block.size;
-	if (i + 1 < node->n) {
-		const struct node_span *next = &node->entries[i + 1];
-		end = next->suffix - (next->suffix_size < 24 ? 2u : next->suffix_size < 256 ? 3u : 4u);
-	}
+	size_t end = entry_start(node, i + 1);
 	*count = 1;
 	if (node->level > 0) {
 		struct cid child;
 		node_inner_entry(node, i, &child, count);
 	}
 	return slice_make(node->block.data + start, end - start);
+}
+
+size_t node_digest_place(const struct node *node, uint32_t i)
+{
+	return node->entries[i].rest + CBOR_LINK_SIZE - SHA256_SIZE;
 }
 
 void node_rest_child(struct slice rest, struct cid *child)

@@ -43,8 +43,11 @@ size_t node_key(const struct node *node, uint32_t i, uint8_t out[CEL_ID_MAX]); /
 uint32_t node_search(const struct node *node, struct slice key); /* first entry with a key >= key; n if none */
 void node_leaf_entry(const struct node *node, uint32_t i, struct prolly_value *vector, struct prolly_value *metadata);
 void node_inner_entry(const struct node *node, uint32_t i, struct cid *child, uint64_t *count);
+size_t node_digest_place(const struct node *node, uint32_t i); /* in the block: of the child that an inner entry links */
 /* What stands behind the suffix of entry i, as the two functions below write it, and the records it stands for. */
 struct slice node_rest(const struct node *node, uint32_t i, uint64_t *count);
+/* How many entries of the two from i and j on are the same, given that their prefixes are: the bytes are compared in one go. */
+uint32_t node_common_run(const struct node *a, uint32_t i, const struct node *b, uint32_t j);
 void node_rest_child(struct slice rest, struct cid *child); /* what that of an inner entry links */
 
 /* What stands behind the suffix of an entry; appended to b. */

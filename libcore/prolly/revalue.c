@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Down from the root, each node with the items that are below it: its entries are copied, those of a leaf with the new
- * values, those of an inner node with the new CIDs of the children that came back changed. */
+/* Down from the root, each node with the items that are below it: a leaf is written anew with the new values, an inner node is
+ * copied and gets the new CIDs of the children that came back changed. */
 #include "revalue.h"
 
 #include "alloc.h"
@@ -8,15 +8,15 @@
 
 struct frame {
 	struct node node;
-	struct node_item items[CHUNK_CAP];
-	struct buf keys, rests; /* room is made before anything is put, so that slices into them stay */
+	struct node_item items[CHUNK_CAP]; /* of a leaf, their keys in: */
+	struct buf keys; /* room is made before anything is put, so that slices into them stay */
+	struct buf block; /* what it becomes */
 };
 
 struct job {
 	struct store_batch *batch;
 	struct store_read *read;
 	struct frame *frames[NODE_LEVELS_MAX];
-	struct buf block;
 	struct revalue_stats *stats;
 };
 
@@ -49,14 +49,10 @@ static int copy_entries(struct frame *f, struct cel_error *e)
 	return rc;
 }
 
-static int put_node(struct job *j, const struct frame *f, struct cid *out, struct cel_error *e)
+static int put_block(struct job *j, const struct frame *f, struct slice block, struct cid *out, struct cel_error *e)
 {
-	buf_clear(&j->block);
-	int rc = node_encode(f->node.level, f->node.count, f->items, f->node.n, &j->block, e);
-	if (rc < 0)
-		return rc;
 	j->stats->nodes_written[f->node.level]++;
-	return store_batch_put(j->batch, CID_DAG_CBOR, buf_slice(&j->block), out, e);
+	return store_batch_put(j->batch, CID_DAG_CBOR, block, out, e);
 }
 
 static int revalue_leaf(struct job *j, struct frame *f, const struct revalue_item *items, size_t n, struct cid *out,
@@ -70,7 +66,10 @@ static int revalue_leaf(struct job *j, struct frame *f, const struct revalue_ite
 					 (const char *)items[k].id.data);
 		f->items[i].rest = items[k].rest;
 	}
-	return rc < 0 ? rc : put_node(j, f, out, e);
+	buf_clear(&f->block);
+	if (rc == 0)
+		rc = node_encode(f->node.level, f->node.count, f->items, f->node.n, &f->block, e);
+	return rc < 0 ? rc : put_block(j, f, buf_slice(&f->block), out, e);
 }
 
 static int revalue_node(struct job *j, struct frame *f, const struct revalue_item *items, size_t n, struct cid *out,
@@ -107,30 +106,28 @@ static int revalue_child(struct job *j, struct frame *f, uint32_t i, const struc
 	return rc < 0 ? rc : revalue_node(j, child, items, n, out, e);
 }
 
+/* Keys and counts stay, and links are all of one size: the block gets other digests in their places. */
 static int revalue_node(struct job *j, struct frame *f, const struct revalue_item *items, size_t n, struct cid *out,
 			struct cel_error *e)
 {
-	int rc = copy_entries(f, e);
-	buf_clear(&f->rests);
-	if (rc == 0)
-		rc = buf_reserve(&f->rests, f->node.n * (size_t)(CID_SIZE + 32), e);
+	const struct node *node = &f->node;
+	uint8_t key[CEL_ID_MAX];
+	buf_clear(&f->block);
+	int rc = buf_append(&f->block, node->block.data, node->block.size, e);
 	for (size_t done = 0, end; rc == 0 && done < n; done = end) {
-		uint32_t i = node_search(&f->node, items[done].id);
+		uint32_t i = node_search(node, items[done].id);
 		struct cid child;
-		uint64_t count;
-		if (i == f->node.n)
+		if (i == node->n)
 			return error_set(e, CEL_EINTERNAL, "the tree ends before '%.*s'", (int)items[done].id.size,
 					 (const char *)items[done].id.data);
-		for (end = done + 1; end < n && slice_compare(items[end].id, f->items[i].key) <= 0;)
+		struct slice last = slice_make(key, node_key(node, i, key));
+		for (end = done + 1; end < n && slice_compare(items[end].id, last) <= 0;)
 			end++;
-		node_inner_entry(&f->node, i, &child, &count);
 		rc = revalue_child(j, f, i, items + done, end - done, &child, e);
-		size_t at = f->rests.size;
 		if (rc == 0)
-			rc = node_put_inner_rest(&f->rests, &child, count, e);
-		f->items[i].rest = slice_make(f->rests.data + at, f->rests.size - at);
+			memcpy(f->block.data + node_digest_place(node, i), child.digest, sizeof child.digest);
 	}
-	return rc < 0 ? rc : put_node(j, f, out, e);
+	return rc < 0 ? rc : put_block(j, f, buf_slice(&f->block), out, e);
 }
 
 int revalue(struct store_batch *batch, struct store_read *read, const struct cid *root, const struct revalue_item *items,
@@ -151,10 +148,9 @@ int revalue(struct store_batch *batch, struct store_read *read, const struct cid
 	for (uint32_t level = 0; level < NODE_LEVELS_MAX; level++) {
 		if (j.frames[level] != NULL) {
 			buf_release(&j.frames[level]->keys);
-			buf_release(&j.frames[level]->rests);
+			buf_release(&j.frames[level]->block);
 			mem_free(j.frames[level]);
 		}
 	}
-	buf_release(&j.block);
 	return rc;
 }

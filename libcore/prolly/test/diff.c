@@ -171,6 +171,28 @@ static void assert_blocks(const struct pair *p, const struct world *a, const str
 	prolly_diff_free(part);
 }
 
+/* From anywhere to anywhere behind it: the changes between the two, and no node behind the end that need not be read. */
+static void assert_parts(const struct pair *p, const struct world *a, const struct world *b, uint64_t *random)
+{
+	struct prolly_diff *part = diff_of(p);
+	struct prolly_change c;
+	for (size_t k = 0; k < 6 && a->n > 0; k++) {
+		size_t from = random_next(random) % a->n, last = from + random_next(random) % (a->n - from);
+		uint8_t room[WORLD_ROOM];
+		assert_int_equal(prolly_diff_seek(part, world_entry(from, 1, room).id, NULL), 0);
+		prolly_diff_end_with(part, world_entry(last, 1, room).id);
+		for (size_t i = from + 1; i <= last; i++) {
+			if (a->version[i] == b->version[i])
+				continue;
+			assert_int_equal(prolly_diff_next(part, &c, NULL), 1);
+			assert_int_equal(world_number(c.kind == PROLLY_DELETED ? c.before.id : c.after.id), i);
+		}
+		assert_int_equal(prolly_diff_next(part, &c, NULL), 0);
+		assert_int_equal(prolly_diff_next(part, &c, NULL), 0);
+	}
+	prolly_diff_free(part);
+}
+
 static void assert_all(const struct world *a, const struct world *b, chunk_hash_fn *hash)
 {
 	static uint64_t random = 1;
@@ -179,6 +201,7 @@ static void assert_all(const struct world *a, const struct world *b, chunk_hash_
 	uint64_t n_read;
 	assert_diff(&p, a, b, &n_read, &counts);
 	assert_blocks(&p, a, b, &random);
+	assert_parts(&p, a, b, &random);
 	assert_counts(&p, &counts, n_read);
 	assert_applies(&p, hash, false);
 	assert_applies(&p, hash, true);
