@@ -12,6 +12,7 @@
 #include "threeway.h"
 
 #define PROGRESS_RECORDS 8192u
+#define NODES_ALONE 64u /* read in the time that it takes to start a thread */
 
 static double seconds_now(void)
 {
@@ -258,6 +259,8 @@ int merging_trees(struct merging *m, struct store_read *read, const struct cid *
 	int rc = merge_base_tree(m->base, &merge.read_base, &base_root, e);
 	if (rc > 0)
 		merge.base_root = &base_root;
+	if (db_thread_count(m->options.threads) > 1)
+		merge.nodes_alone = NODES_ALONE;
 	if (rc >= 0)
 		rc = merging_open_update(m, e);
 	if (rc == 0)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The diff of the two sides is walked, not those of the base with each of them: what both have in common is as it should be
- * whatever the base says, and what one side alone has changed is in that diff once. Each of its records is looked up in the
- * base. So a base may be several trees, or none, and a merge of two sides that made the same changes reads hardly anything.
+/* The diff of the two sides is walked (sides.c), not those of the base with each of them: what both have in common is as it
+ * should be whatever the base says, and what one side alone has changed is in that diff once. Each of its records is looked up
+ * in the base, unless that is known to be as ours there. So a base may be several trees, or none, and a merge of two sides that
+ * made the same changes reads hardly anything.
  *
- * If the base is one tree, its subtrees are compared with the two sides' where these cover the same ids: one that is as
- * theirs need not be gone into (only ours has changed it), and in one that is as ours all of theirs is taken; if it is a leaf,
- * by its CID, should no id have come or gone. */
+ * Once that walk turns out long, a thread takes its later half (ahead.c). */
 #include "threeway.h"
 
-#include "old.h"
+#include "ahead.h"
 
 static bool value_equal(const struct prolly_value *a, const struct prolly_value *b)
 {
@@ -57,81 +56,18 @@ enum prolly_verdict prolly_merge_record(const struct prolly_record *base, const 
 struct walk {
 	const struct prolly_merge *m;
 	struct prolly_merge_counts *counts;
-	struct old_tree base; /* if base_root is there */
-	bool has_sure; /* up to `sure` the base is as ours */
-	bool has_twin; /* and this is the leaf of theirs */
-	struct cid twin;
-	size_t sure_size;
-	uint8_t sure[CEL_ID_MAX];
+	struct sides sides;
+	struct ahead *ahead; /* if it is there, the sides end where it begins */
+	bool is_ahead_due;   /* one may be started */
 };
 
-static bool is_key(const struct node *node, uint32_t i, struct slice key)
-{
-	uint8_t own[CEL_ID_MAX];
-	return slice_equal(key, slice_make(own, node_key(node, i, own)));
-}
-
-/* Does what the base has at this place begin behind `after`? Nodes of the same ids can still have others before them. */
-static int begins_behind(struct walk *w, const struct old_place *place, uint32_t level, struct slice after,
-			 struct cel_error *e)
-{
-	struct old_place previous = *place;
-	const struct node *node;
-	if (place->i[level] == 0) {
-		int rc = old_previous(&w->base, &previous, level, e);
-		if (rc <= 0)
-			return rc < 0 ? rc : after.size == 0;
-		previous.i[level] = UINT32_MAX;
-	}
-	int rc = old_node(&w->base, &previous, level, &node, e);
-	if (rc < 0)
-		return rc;
-	return is_key(node, previous.i[level] == UINT32_MAX ? node->n - 1 : previous.i[level] - 1, after);
-}
-
-/* Passes what only ours has changed, and notes what only theirs has. */
-static int filter(void *context, const struct prolly_span *span, struct cel_error *e)
-{
-	struct walk *w = context;
-	struct old_place place;
-	const struct node *node;
-	uint64_t count;
-	if (span->level > w->base.top)
-		return 0;
-	int rc = old_seek(&w->base, &place, span->level, span->key, e);
-	if (rc == 0)
-		rc = old_node(&w->base, &place, span->level, &node, e);
-	if (rc < 0)
-		return rc;
-	uint32_t i = place.i[span->level];
-	if (i == node->n || !is_key(node, i, span->key))
-		return 0;
-	struct slice rest = node_rest(node, i, &count);
-	bool is_ours = slice_equal(rest, span->a), is_theirs = slice_equal(rest, span->b);
-	if (!is_ours && !is_theirs)
-		return 0;
-	rc = begins_behind(w, &place, span->level, span->after, e);
-	if (rc <= 0)
-		return rc;
-	if (is_ours) {
-		w->has_sure = true;
-		w->has_twin = span->level == 1;
-		if (w->has_twin)
-			node_rest_child(span->b, &w->twin);
-		w->sure_size = span->key.size;
-		memcpy(w->sure, span->key.data, span->key.size);
-	}
-	return is_theirs;
-}
-
-static int find_verdict(struct walk *w, struct slice id, const struct prolly_record *ours,
+static int find_verdict(struct walk *w, struct slice id, bool is_sure, const struct prolly_record *ours,
 			const struct prolly_record *theirs, struct cel_error *e)
 {
 	const struct prolly_merge *m = w->m;
 	struct prolly_record base;
-	if (w->has_sure && slice_compare(id, slice_make(w->sure, w->sure_size)) <= 0)
+	if (is_sure)
 		return PROLLY_THEIRS;
-	w->has_sure = w->has_twin = false;
 	int rc = m->base(m->context, id, &base, e);
 	if (rc < 0)
 		return rc;
@@ -142,37 +78,83 @@ static int find_verdict(struct walk *w, struct slice id, const struct prolly_rec
 	return m->decide(m->context, id, &base, ours, theirs, e);
 }
 
-static int merge_change(struct walk *w, const struct prolly_change *change, struct cel_error *e)
+static struct slice id_of(const struct prolly_change *change)
 {
-	struct slice id = change->kind == PROLLY_DELETED ? change->before.id : change->after.id;
+	return change->kind == PROLLY_DELETED ? change->before.id : change->after.id;
+}
+
+static int merge_change(struct walk *w, const struct sided_change *found, struct cel_error *e)
+{
+	const struct prolly_change *change = &found->change;
 	struct prolly_record ours = record_of(&change->before), theirs = record_of(&change->after);
 	struct prolly_merge_counts *counts = w->counts;
-	int verdict = find_verdict(w, id, &ours, &theirs, e);
+	int verdict = find_verdict(w, id_of(change), found->is_sure, &ours, &theirs, e);
 	if (verdict < 0 || verdict == PROLLY_OURS)
 		return verdict < 0 ? verdict : 0;
 	*(change->kind == PROLLY_ADDED     ? &counts->added
 	  : change->kind == PROLLY_DELETED ? &counts->deleted
 					   : &counts->replaced) += 1;
-	struct prolly_change taken = *change;
-	taken.twin = w->has_twin ? &w->twin : NULL;
-	return w->m->take(w->m->context, &taken, e);
+	return w->m->take(w->m->context, change, e);
+}
+
+/* The sides are at the change of this id. */
+static int start_ahead(struct walk *w, struct slice id, struct cel_error *e)
+{
+	if (!w->is_ahead_due || sides_nodes_read(&w->sides) < w->m->nodes_alone)
+		return 0;
+	w->is_ahead_due = false;
+	int rc = ahead_start(&w->ahead, w->m, id, e);
+	if (w->ahead != NULL)
+		sides_end_with(&w->sides, ahead_cut(w->ahead));
+	return rc;
+}
+
+static int merge_own_part(struct walk *w, struct cel_error *e)
+{
+	struct sided_change found;
+	int rc = 0;
+	while (rc == 0 && (rc = sides_next(&w->sides, &found, e)) > 0) {
+		rc = merge_change(w, &found, e);
+		if (rc == 0)
+			rc = start_ahead(w, id_of(&found.change), e);
+	}
+	return rc;
+}
+
+/* What the thread found. 1 if it stopped before the end, where the sides are then. */
+static int merge_part_ahead(struct walk *w, struct cel_error *e)
+{
+	struct sided_change found;
+	struct ahead *ahead = w->ahead;
+	int rc = 0;
+	while (rc == 0 && (rc = ahead_next(ahead, &found, e)) > 0)
+		rc = merge_change(w, &found, e);
+	struct slice rest = ahead_rest(ahead);
+	w->counts->nodes_read += ahead_nodes_read(ahead);
+	if (rc == 0 && rest.size > 0) {
+		rc = sides_seek(&w->sides, rest, e);
+		w->is_ahead_due = true;
+		rc = rc < 0 ? rc : 1;
+	}
+	ahead_free(ahead);
+	w->ahead = NULL;
+	return rc;
 }
 
 int prolly_merge(const struct prolly_merge *m, struct prolly_merge_counts *out, struct cel_error *e)
 {
-	struct walk w = {.m = m, .counts = out};
-	struct prolly_diff *diff = NULL;
-	struct prolly_change change;
+	struct walk w = {.m = m, .counts = out, .is_ahead_due = m->nodes_alone > 0};
+	struct sides_reads reads = {m->read_ours, m->read_theirs, m->read_base};
 	*out = (struct prolly_merge_counts){0};
-	int rc = prolly_diff_new(m->read_ours, m->ours, m->read_theirs, m->theirs, &diff, e);
-	if (rc == 0 && m->base_root != NULL) {
-		rc = old_open(&w.base, m->read_base, m->base_root, e);
-		prolly_diff_set_filter(diff, filter, &w);
-	}
-	while (rc == 0 && (rc = prolly_diff_next(diff, &change, e)) > 0)
-		rc = merge_change(&w, &change, e);
-	out->nodes_read = rc == 0 ? prolly_diff_nodes_read(diff) + w.base.nodes_read : 0;
-	prolly_diff_free(diff);
-	old_release(&w.base);
+	int rc = sides_open(&w.sides, m, &reads, e);
+	do {
+		if (rc >= 0)
+			rc = merge_own_part(&w, e);
+		if (rc == 0 && w.ahead != NULL)
+			rc = merge_part_ahead(&w, e);
+	} while (rc > 0);
+	out->nodes_read += rc == 0 ? sides_nodes_read(&w.sides) : 0;
+	ahead_free(w.ahead);
+	sides_close(&w.sides);
 	return rc;
 }

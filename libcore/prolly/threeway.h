@@ -43,6 +43,9 @@ struct prolly_merge {
 	/* Ascending by id: what is to be done to ours (before: ours, after: theirs) to make it the merged set. */
 	int (*take)(void *context, const struct prolly_change *change, struct cel_error *e);
 	void *context;
+	/* After so many nodes read a second thread helps, which calls none of these functions; 0: never. The result is the same. */
+	uint64_t nodes_alone;
+	size_t ahead_max; /* bytes that it may gather; 0: a few MiB */
 };
 
 struct prolly_merge_counts {

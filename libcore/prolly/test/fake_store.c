@@ -4,6 +4,7 @@
 #include "fake_store.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "bytes.h"
@@ -38,6 +39,7 @@ struct fake_store {
 	struct store_batch batch;
 	struct store_read read;
 	uint64_t fail, calls;
+	pthread_mutex_t mutex; /* of the blocks and the calls: reads beside one another */
 	struct {
 		char name[STORE_REF_MAX];
 		struct cid cid;
@@ -52,6 +54,7 @@ struct fake_store *fake_store_new(void)
 	struct fake_store *s = calloc(1, sizeof *s);
 	assert(s != NULL);
 	s->batch.s = s->read.s = s;
+	pthread_mutex_init(&s->mutex, NULL);
 	return s;
 }
 
@@ -61,6 +64,7 @@ void fake_store_free(struct fake_store *s)
 		free(s->blocks[i].data);
 	free(s->blocks);
 	free(s->slots);
+	pthread_mutex_destroy(&s->mutex);
 	free(s);
 }
 
@@ -140,9 +144,8 @@ static int is_failing(struct fake_store *s, struct cel_error *e)
 	return s->fail != 0 && ++s->calls == s->fail ? error_set(e, CEL_EIO, "a fault on request") : 0;
 }
 
-int store_batch_put(struct store_batch *b, uint8_t codec, struct slice data, struct cid *out, struct cel_error *e)
+static int put_block(struct fake_store *s, uint8_t codec, struct slice data, struct cid *out, struct cel_error *e)
 {
-	struct fake_store *s = b->s;
 	int rc = is_failing(s, e);
 	if (rc < 0)
 		return rc;
@@ -162,15 +165,26 @@ int store_batch_put(struct store_batch *b, uint8_t codec, struct slice data, str
 	return 0;
 }
 
+int store_batch_put(struct store_batch *b, uint8_t codec, struct slice data, struct cid *out, struct cel_error *e)
+{
+	pthread_mutex_lock(&b->s->mutex);
+	int rc = put_block(b->s, codec, data, out, e);
+	pthread_mutex_unlock(&b->s->mutex);
+	return rc;
+}
+
 static int read_block(struct fake_store *s, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
+	pthread_mutex_lock(&s->mutex);
 	const struct block *block = find_block(s, cid);
 	int rc = is_failing(s, e);
+	if (rc == 0 && block == NULL)
+		rc = error_set(e, CEL_ENOTFOUND, "no such block");
+	else if (rc == 0)
+		*out = slice_make(block->data, block->size);
+	pthread_mutex_unlock(&s->mutex);
 	if (rc < 0)
 		return rc;
-	if (block == NULL)
-		return error_set(e, CEL_ENOTFOUND, "no such block");
-	*out = slice_make(block->data, block->size);
 	struct cid actual = cid_of(cid->codec, *out);
 	return cid_equal(&actual, cid) ? 0 : error_set(e, CEL_ECORRUPT, "the bytes do not match the CID");
 }
@@ -183,6 +197,18 @@ int store_batch_block(struct store_batch *b, const struct cid *cid, struct slice
 int store_read_block(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
 	return read_block(r->s, cid, out, e);
+}
+
+int store_read_beside(struct store_read *r, struct store_read **out, struct cel_error *e)
+{
+	(void)e;
+	*out = r;
+	return 1;
+}
+
+void store_read_end(struct store_read *r)
+{
+	(void)r; /* it lives as long as the store */
 }
 
 int store_read_has(struct store_read *r, const struct cid *cid, struct cel_error *e)

@@ -23,6 +23,8 @@ struct three {
 	bool is_contested; /* the base agrees on nothing */
 	bool is_function;  /* the base is not known as a tree */
 	bool is_one_store;
+	uint64_t nodes_alone; /* then a second thread helps, */
+	size_t ahead_max;     /* as far as so many bytes */
 	/* while merging */
 	struct fake_store *stores[3];
 	struct cid roots[3];
@@ -102,7 +104,8 @@ static int merge(struct three *t, struct prolly_merge_counts *counts, struct cid
 {
 	struct prolly_merge m = {.read_ours = fake_store_read(t->stores[1]), .read_theirs = fake_store_read(t->stores[2]),
 				 .ours = &t->roots[1], .theirs = &t->roots[2], .base = base, .decide = decide, .take = take,
-				 .read_base = fake_store_read(t->stores[0]), .context = t};
+				 .read_base = fake_store_read(t->stores[0]), .context = t,
+				 .nodes_alone = t->nodes_alone, .ahead_max = t->ahead_max};
 	m.base_root = t->is_contested || t->is_function ? NULL : &t->roots[0];
 	t->cursor = NULL;
 	t->update = NULL;
@@ -162,6 +165,24 @@ static struct cid merged_root(struct three *t, struct prolly_merge_counts *count
 	return root;
 }
 
+/* Whatever a second thread does of it, the result is the same; also if it stops soon, again and again. */
+static void assert_helped(struct three *t, const struct cid *wanted, const struct prolly_merge_counts *expected)
+{
+	static const size_t MOST[] = {0, 1, 5000};
+	struct three helped = *t;
+	for (size_t i = 0; i < sizeof MOST / sizeof *MOST; i++) {
+		struct prolly_merge_counts counts;
+		helped.nodes_alone = 1;
+		helped.ahead_max = MOST[i];
+		helped.is_one_store = i != 1;
+		helped.n_asked = 0;
+		struct cid root = merged_root(&helped, &counts);
+		assert_true(cid_equal(&root, wanted));
+		counts.nodes_read = expected->nodes_read; /* more: the ways down */
+		assert_memory_equal(&counts, expected, sizeof counts);
+	}
+}
+
 /* Against the arrays; and where the policy does not ask who is who, the other way about. */
 static struct cid assert_merge(const struct world *in_base, const struct world *ours, const struct world *theirs,
 			       chunk_hash_fn *hash, enum policy policy, bool is_contested)
@@ -193,6 +214,7 @@ static struct cid assert_merge(const struct world *in_base, const struct world *
 	t.is_one_store = false;
 	expected.nodes_read = counts.nodes_read;
 	assert_memory_equal(&counts, &expected, sizeof counts);
+	assert_helped(&t, &wanted, &expected);
 	if (policy == LARGER) {
 		struct three other_way = t;
 		other_way.ours = theirs;
@@ -337,6 +359,13 @@ static void check_costs(bool is_one_store)
 	size_t n_blocks = fake_store_count(t.stores[1]);
 	assert_int_equal(merge(&t, &counts, &root, &stats, NULL), 0);
 	uint64_t n_written = fake_store_count(t.stores[1]) - n_blocks;
+	struct three helped = t; /* the ways down are read twice, so there is a second thread */
+	struct prolly_merge_counts counts_helped;
+	helped.nodes_alone = 1;
+	helped.n_asked = 0;
+	struct cid root_helped = merged_root(&helped, &counts_helped);
+	assert_true(cid_equal(&root, &root_helped));
+	assert_in_range(counts_helped.nodes_read, counts.nodes_read + 3, counts.nodes_read + 20);
 	printf("# %u + %u changes in %u: %u nodes read, %u records asked for, %u blocks written\n", CHANGES, CHANGES, N,
 	       (unsigned)counts.nodes_read, (unsigned)t.n_asked, (unsigned)n_written);
 	/* two leaves for each change of theirs, the levels above in three trees */
@@ -368,10 +397,10 @@ static void faults_leave_nothing_behind(void **state)
 		x.version[i] += 1;
 		y.version[i / 2] += 2;
 	}
-	for (int kind = 0; kind < 4; kind++) {
-		int rc = CEL_EIO;
+	for (int round = 0; round < 8; round++) {
+		int rc = CEL_EIO, kind = round % 4;
 		for (uint64_t nth = 1; rc != 0; nth++) {
-			struct three t = {&b, &x, &y, .hash = chunk_hash};
+			struct three t = {&b, &x, &y, .hash = chunk_hash, .nodes_alone = round / 4};
 			struct prolly_merge_counts counts;
 			struct prolly_update_stats stats;
 			struct cid root;

@@ -183,6 +183,38 @@ static void blocks_of_every_kind_come_back(void **state)
 	store_free(s);
 }
 
+/* Beside a snapshot lies the same one, or none. */
+static void a_snapshot_is_had_twice(void **state)
+{
+	(void)state;
+	struct store *s = open_store(false);
+	struct store_batch *b = begin(s);
+	struct cid node = put(b, CID_DAG_CBOR, 1, 5000), other = put(b, CID_DAG_CBOR, 2, 300), later;
+	commit_ref(b, "heads/a", NULL, &node);
+	struct store_read *r, *beside, *none;
+	struct slice found, again;
+	assert_ok(store_read_begin(s, &r, &e));
+	assert_int_equal(store_read_beside(r, &beside, &e), 1);
+	b = begin(s);
+	later = put(b, CID_DAG_CBOR, 3, 300);
+	commit_ref(b, "heads/b", NULL, &later);
+	assert_int_equal(store_read_has(beside, &later, &e), 0);
+	assert_ok(store_read_block(beside, &node, &found, &e));
+	assert_ok(store_read_block(r, &other, &again, &e));
+	assert_int_equal(store_read_beside(r, &none, &e), 0); /* the store has gone on */
+	assert_null(none);
+	store_read_end(beside);
+	assert_ok(store_read_block(r, &node, &again, &e));
+	assert_ptr_equal(found.data, again.data); /* it lives on */
+	assert_int_equal(found.size, 5000);
+	assert_ok(store_read_renew(r, &e));
+	assert_int_equal(store_read_beside(r, &beside, &e), 1);
+	assert_int_equal(store_read_has(beside, &later, &e), 1);
+	store_read_end(beside);
+	store_read_end(r);
+	store_free(s);
+}
+
 static size_t count_segments(void)
 {
 	char command[512];
@@ -696,7 +728,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		T(init_refuses_what_is_not_empty), T(open_refuses_what_is_no_store), T(a_newer_format_is_refused),
 		T(one_process_opens_once), T(network_types_are_known), T(descriptors_are_not_inherited),
-		T(blocks_of_every_kind_come_back), T(a_large_batch_makes_one_segment),
+		T(blocks_of_every_kind_come_back), T(a_snapshot_is_had_twice), T(a_large_batch_makes_one_segment),
 		T(a_dropped_batch_leaves_nothing), T(damaged_values_are_named), T(oversize_blocks_are_refused),
 		T(refs_move_by_compare_and_swap), T(refs_are_listed_by_prefix), T(the_log_remembers),
 		T(the_second_writer_waits_its_time), T(another_process_holds_the_lock), T(owners_of_temporary_files),
