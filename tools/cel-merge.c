@@ -137,7 +137,7 @@ int main(int argc, char **argv)
 	int status = check_usage(&tool);
 	if (status != 0)
 		return status;
-	if (tool.options.author == NULL)
+	if (tool.options.author == NULL && tool.patch != NULL) /* to look it up takes a while */
 		tool.options.author = author_default();
 	struct places places = {.cli = &tool.cli};
 	const char *collection = tool.cli.operands[0];
