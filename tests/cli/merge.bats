@@ -122,7 +122,8 @@ hosts() {
 	ours=$(commit_in a) theirs=$(commit_in b)
 	cel-merge -q --no-index words ./b:words
 	exits 0 cel show --json words
-	[ "$(json 'r[0]["parents"] == sorted(r[0]["parents"]), r[0]["time"], r[0]["author"], r[0]["message"], r[0]["generation"]' <<<"$output")" = \
+	# by the bytes of their CIDs, which is not quite the order of their text: base32 has its digits behind the letters
+	[ "$(json 'r[0]["parents"] == sorted(r[0]["parents"], key=lambda c: ["abcdefghijklmnopqrstuvwxyz234567".index(x) for x in c]), r[0]["time"], r[0]["author"], r[0]["message"], r[0]["generation"]' <<<"$output")" = \
 		"(True, '2102-01-01T00:00:00Z', '', '', 3)" ]
 	[[ "$output" == *"$ours"* && "$output" == *"$theirs"* ]]
 	refuses 64 "goes back through a merge|$ours" cel show words~1
