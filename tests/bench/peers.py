@@ -5,7 +5,7 @@
 build SET ROUNDS    makes each library's index of SET with 2 threads, one after the other; ours and hnswlib's ROUNDS times in turns
                     (0: keep what is there and only build what is missing), the others' once
 ask SET ROUND       one round of queries. Every library is loaded in a process of its own on the same CPU; they take turns, one ef
-                    each, on the same part of the queries (part ROUND, from 0), with one thread. Ours and hnswlib are there twice:
+                    each, on the same part of the queries (part ROUND, from 0), with one thread, after another part has warmed them up. Ours and hnswlib are there twice:
                     for the best instruction set and for AVX2. Also ours with 2 threads, and as whole processes of cel-query
 one-shot SET        whole processes of cel-query that answer one query
 instructions SET    callgrind's counts of our query loop and its kernels, with AVX2
@@ -191,6 +191,8 @@ class Bench:
     def ask(self, turn):
         libraries, beams = askers_of(self.name), beams_of(self.name)
         processes = {library: self.start(library) for library in libraries}
+        for library in libraries:  # other queries, so that what is mapped has been touched
+            self.ask_one(library, processes[library], (turn + 1) % 5, beams[-1], kind="warm")
         for step, ef in enumerate(beams):
             at = (turn + step) % len(libraries)  # whoever comes first is another one each time
             for library in libraries[at:] + libraries[:at]:
