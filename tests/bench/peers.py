@@ -35,13 +35,13 @@ def metric_of(name):
 
 def beams_of(name):
     if name == "words":
-        return [32, 64, 100, 150, 200, 300, 400, 600]
+        return [32, 64, 100, 150, 220, 320, 450]
     return [10, 12, 16, 24, 32, 48, 64, 100, 150]
 
 
 def part_of(name):
     """Queries a round."""
-    return {"fashion": 2000}.get(name, 1000)
+    return {"fashion": 2000, "words": 500}.get(name, 1000)
 
 
 def builders_of(name):

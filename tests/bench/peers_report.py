@@ -24,6 +24,7 @@ SPEED = [
 BUILD = [("fashion", .7, .5), ("words", .7, .5)]
 SIZE = [("fashion", 2.5, 1.5), ("words", 3, 2)]
 GROWTH_RECALL = .95
+RECALL_SLACK = .002  # as much as the choice of some thousand queries makes
 
 
 class Results:
@@ -140,7 +141,7 @@ def print_ratios(sets):
             table.row(name + ": seconds of building, cel : hnswlib", [a / b for a, b in zip(ours, theirs)], must, aim, True)
             common = sorted(set(r.beams("cel")) & set(r.beams("hnswlib")))
             lack = [r.recall("cel", ef) - r.recall("hnswlib", ef) for ef in common]
-            table.row(name + ": recall at equal ef, cel - hnswlib, the worst ef", [min(lack)] if lack else [], 0, None)
+            table.row(name + ": recall at equal ef, cel - hnswlib, the worst ef", [min(lack)] if lack else [], -RECALL_SLACK, None)
     for name, must, aim in SIZE:
         if name in sets:
             ours, theirs = (sets[name].median("build", "bytes", library=library) for library in ("cel", "hnswlib"))
@@ -210,7 +211,7 @@ def control():
             for turn in range(5):
                 for ef, recall in ((10, .9), (20, .97), (40, .995)):
                     results.all.append({"kind": "ask", "library": library, "round": turn, "ef": ef, "threads": 1, "n": 100 + turn,
-                                        "wall": (100 + turn) * ef / rate, "cpu": 1, "recall": recall})
+                                        CLOCK: (100 + turn) * ef / rate, "recall": recall})
         rates = [(results.rate_at("cel", .95, t), results.rate_at("hnswlib", .95, t)) for t in results.rounds()]
         verdicts.append(statistics.median(a / b for a, b in rates) >= 4)
         assert results.rate_at("cel", .999, 0) is None and 1000 * times / 20 < results.rate_at("cel", .95, 0) < 1000 * times / 10
