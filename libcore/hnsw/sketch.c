@@ -27,11 +27,13 @@
 #define LEVELS 31          /* of a component of a query, to either side */
 #define ENTRY_MIDDLE 124   /* four of them: entries of tables are 0..248 */
 #define F16_MAX 65504.0
+#define AHEAD 3u           /* neighbours whose codes are asked for early */
 
 typedef int8_t bytes16 __attribute__((vector_size(16)));
 typedef uint8_t ubytes16 __attribute__((vector_size(16)));
 typedef int16_t shorts16 __attribute__((vector_size(32)));
 typedef int32_t ints4 __attribute__((vector_size(16)));
+typedef int32_t ints16 __attribute__((vector_size(64)));
 
 /* splitmix64 of the number of the word, bit by bit. */
 static uint64_t random_word(uint64_t number)
@@ -67,18 +69,18 @@ void sketcher_release(struct sketcher *s)
 
 /* ---- P */
 
-/* Adds 16 elements with their signs to 16 sums. `flip`: 128 is taken off an unsigned element, 0: it is signed as it is. */
+/* Adds 16 elements with their signs to 16 sums. `flip`: 128 is taken off an unsigned element; 0: it is signed as it is. */
 static inline void fold16(const uint8_t *elements, const int8_t *signs, int8_t flip, int32_t *sums)
 {
 	bytes16 x, sign;
+	ints16 sum;
 	memcpy(&x, elements, sizeof x);
 	memcpy(&sign, signs, sizeof sign);
+	memcpy(&sum, sums, sizeof sum);
 	x ^= flip;
 	shorts16 terms = __builtin_convertvector(x, shorts16) * __builtin_convertvector(sign, shorts16);
-	int16_t term[16];
-	memcpy(term, &terms, sizeof term);
-	for (size_t i = 0; i < 16; i++)
-		sums[i] += term[i];
+	sum += __builtin_convertvector(terms, ints16);
+	memcpy(sums, &sum, sizeof sum);
 }
 
 /* Sums and differences of elements `half` apart, a multiple of 4. */
@@ -166,6 +168,13 @@ static uint16_t to_f16(double value)
 	return f64_to_f16(value > -F16_MAX ? value : -F16_MAX);
 }
 
+/* Inlined, so that the compiler does not take it for a call that does nothing. */
+static inline __attribute__((always_inline)) void prefetch_code(const struct sketcher *s, const uint8_t *codes, uint32_t node)
+{
+	for (size_t at = 0; at < s->code_stride; at += 64)
+		__builtin_prefetch(codes + (size_t)node * s->code_stride + at);
+}
+
 void sketch_encode(const struct sketcher *s, const uint8_t *codes, uint32_t node, const uint32_t links[SKETCH_PLACES],
 		   uint8_t *out)
 {
@@ -173,6 +182,8 @@ void sketch_encode(const struct sketcher *s, const uint8_t *codes, uint32_t node
 	memset(out, 0, sketch_size(s->n_directions));
 	project_code(s, codes, node, of_node);
 	for (uint32_t i = 0; i < SKETCH_PLACES; i++) {
+		if (i + AHEAD < SKETCH_PLACES && links[i + AHEAD] != LINK_NONE)
+			prefetch_code(s, codes, links[i + AHEAD]);
 		if (links[i] == LINK_NONE) {
 			store_le16(out + 2 * i, 0x7c00); /* infinity */
 			continue;
