@@ -84,7 +84,8 @@ stage_quickstart() {
 
 stage_gcc() {
 	configure_in gcc CC=gcc --enable-werror && check || return
-	CEL_BUILDDIR=$PWD "$tree/tests/interop/run.sh" && CEL_BUILDDIR=$PWD "$tree/tests/interop/distances.sh"
+	CEL_BUILDDIR=$PWD "$tree/tests/interop/run.sh" && CEL_BUILDDIR=$PWD "$tree/tests/interop/distances.sh" || return
+	CMOCKA_MESSAGE_OUTPUT=TAP CEL_TEST_SEEDS=2000 ./test-db-sync-sim
 }
 
 stage_distcheck() {

@@ -17,6 +17,7 @@
 #include "alloc.h"
 #include "error.h"
 #include "node.h"
+#include "sync_plant.h"
 
 enum { NODE_ASKS = 256 };
 static size_t ready_bytes = 32 << 20;
@@ -144,6 +145,8 @@ static int keep_whole(struct sync_nodes *n, struct cel_error *e)
 {
 	int rc = n->is_done ? quarantine_keep(n->q, &n->root, e) : 0;
 	for (const struct part *p = n->open; p != NULL && rc == 0; p = p->after) {
+		if (sync_planted() == SYNC_BUG_NOT_WHOLE && p->block.size > 0)
+			rc = quarantine_keep(n->q, &p->cid, e);
 		const struct cid *cids = (const struct cid *)(const void *)p->whole.data;
 		for (size_t i = 0; i < p->whole.size / sizeof *cids && rc == 0; i++)
 			rc = quarantine_keep(n->q, &cids[i], e);

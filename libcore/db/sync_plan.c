@@ -8,9 +8,27 @@
 #include "ancestry.h"
 #include "error.h"
 #include "record.h"
+#include "sync_plant.h"
 #include "sync_take_impl.h"
 
-enum { NODES_FROM = 1 << 20 /* bytes of vectors */, SPOOL_MAX = 64 << 20, BLOCKS_MAX = 8 << 20 };
+enum { SPOOL_MAX = 64 << 20, BLOCKS_MAX = 8 << 20 };
+static size_t nodes_from = 1 << 20; /* bytes of vectors */
+static enum sync_bug planted;
+
+void sync_plan_nodes_from(size_t bytes)
+{
+	nodes_from = bytes;
+}
+
+void sync_plant(enum sync_bug bug)
+{
+	planted = bug;
+}
+
+enum sync_bug sync_planted(void)
+{
+	return planted;
+}
 
 static uint32_t number_of(const struct sync_taker *t, const struct taken_commit *c) /* in the page */
 {
@@ -97,7 +115,7 @@ static int plan(struct sync_taker *t, struct store_read *read, struct taken_comm
 	c->plan = PLAN_EMPTY;
 	if (cid_equal(&c->tree, &t->empty))
 		return 0;
-	bool is_on_empty, is_small = c->records < NODES_FROM / schema_vector_size(&t->schema);
+	bool is_on_empty, is_small = c->records < nodes_from / schema_vector_size(&t->schema);
 	int rc = find_base(t, read, c, ask, &is_on_empty, e);
 	c->plan = rc > 0 ? PLAN_SAME : (c->trees & SYNC_HAS_TREE) == 0 ? PLAN_NONE : PLAN_PATCH;
 	if (rc != 0 || c->plan == PLAN_NONE || c->has_base || (is_on_empty && is_small))

@@ -11,6 +11,7 @@
 #include "forgotten.h"
 #include "node.h"
 #include "session.h"
+#include "sync_plant.h"
 #include "sync_take_impl.h"
 
 int sync_empty_tree(struct cid *out, struct cel_error *e)
@@ -302,6 +303,8 @@ static int decide(struct sync_taker *t, struct store_read *read, struct sync_tak
 		out->outcome = SESSION_CREATED;
 		return move_ref(t, read, ref, "push", e);
 	}
+	if (rc == 0 && sync_planted() == SYNC_BUG_MOVE)
+		return move_ref(t, read, ref, "push", e);
 	if (rc == 0)
 		rc = ancestry_has(read, NULL, &head, &t->tip, e);
 	if (rc != 0) {
