@@ -5,12 +5,12 @@
  *
  *     bench-ask STORE REV QUERIES.npy <commands        records have the ids n0, n1, ...
  *
- *     ask FIRST COUNT EF THREADS FILE     answers COUNT queries from row FIRST on, k = 10; prints the seconds of wall clock and of
- *                                         CPU; afterwards writes the answers to FILE: COUNT x 10 of (row i32, distance f32)
+ *     ask FIRST COUNT EF THREADS WARM FILE    answers COUNT queries from row FIRST on, k = 10; prints the seconds of wall clock and
+ *                                             of CPU; afterwards writes the answers to FILE: COUNT x 10 of (row i32, distance f32)
  *
  * What the seconds hold: checking the queries, the walk, exact distances, hashing the answers' vectors (the library checks
- * whatever it tells), and copying ids and distances out. Not: opening, and the first touch of the index's pages; as many as
- * WARM queries before the part are answered first, untimed. */
+ * whatever it tells), and copying ids and distances out. Not: opening, and the first touch of the index's pages; before the clock
+ * starts up to WARM other queries are answered. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 
 #include "cel.h"
 
-enum { K = 10, WARM = 100 };
+enum { K = 10 };
 
 struct hit {
 	int32_t row;
@@ -109,25 +109,20 @@ int main(int argc, char **argv)
 		die(argv[1], e.message);
 	size_t size, width = revision->schema.dim * cel_type_size(revision->schema.type);
 	uint8_t *queries = load(argv[3], &size);
-	size_t first, count;
+	size_t first, count, warm;
 	unsigned ef, threads;
 	char line[4200], path[4000];
 	while (fgets(line, sizeof line, stdin) != NULL) {
-		if (sscanf(line, "ask %zu %zu %u %u %3999s", &first, &count, &ef, &threads, path) != 5)
+		if (sscanf(line, "ask %zu %zu %u %u %zu %3999s", &first, &count, &ef, &threads, &warm, path) != 6)
 			die(line, "is no command");
 		if (first + count > size / width)
 			die(argv[3], "has not so many rows");
 		struct answers answers = {need(calloc(count * K, 16)), need(calloc(count * K, sizeof(float))), 0};
 		struct cel_query_options how = {.k = K, .ef = ef, .threads = threads};
 		struct cel_query *query;
-		size_t warm = first < WARM ? first : WARM;
-		if (warm > count)
-			warm = count;
 		int rc = cel_query_new(store, argv[2], &how, &query, &e);
-		/* the queries before these, so that nothing of theirs is in a cache yet; for the first part: the last ones */
-		const uint8_t *before = first >= warm && warm > 0 ? queries + (first - warm) * width : queries + (count - 1) * width;
-		if (rc == 0)
-			rc = cel_query_vectors(query, before, warm > 0 ? warm : 1, keep, &answers, &e);
+		for (size_t i = 0, n = size / width - count; rc == 0 && i < n && i < warm; i++, answers.n = 0)
+			rc = cel_query_vectors(query, queries + (first + count + i) % (size / width) * width, 1, keep, &answers, &e);
 		answers.n = 0;
 		double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
 		if (rc == 0)

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-K, WARM, M, EF_CONSTRUCTION, THREADS = 10, 100, 16, 200, 2
+K, M, EF_CONSTRUCTION, THREADS = 10, 16, 200, 2
 
 
 class Hnswlib:
@@ -122,10 +122,10 @@ def main():
         return
     library.load(path)
     for line in sys.stdin:
-        word, first, count, ef, threads, file = line.split()
-        first, count, ef, threads = int(first), int(count), int(ef), int(threads)
-        warm = min(first, count, WARM)
-        library.ask(vectors[first - warm:first] if warm else vectors[count - 1:count], ef, threads)
+        numbers, file = line.split()[1:6], line.split()[6]
+        first, count, ef, threads, warm = map(int, numbers)
+        if warm > 0:  # others than those that are timed
+            library.ask(np.concatenate([vectors[first + count:], vectors[:first]])[:warm], ef, threads)
         part = vectors[first:first + count]
         wall, cpu = time.perf_counter(), time.process_time()
         rows = library.ask(part, ef, threads)

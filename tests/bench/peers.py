@@ -5,8 +5,7 @@
 build SET ROUNDS    makes each library's index of SET with 2 threads, one after the other; ours and hnswlib's ROUNDS times in turns
                     (0: keep what is there and only build what is missing), the others' once
 ask SET ROUND       one round of queries. Every library is loaded in a process of its own on the same CPU; they take turns, one ef
-                    each, on the same part of the queries (part ROUND, from 0), with one thread, after another part has warmed them up. Ours and hnswlib are there twice:
-                    for the best instruction set and for AVX2. Also ours with 2 threads, and as whole processes of cel-query
+                    each, on the same part of the queries (part ROUND, from 0), with one thread. Ours and hnswlib are there twice: for the best instruction set and for AVX2. Also ours with 2 threads, and as whole processes of cel-query
 one-shot SET        whole processes of cel-query that answer one query
 instructions SET    callgrind's counts of our query loop and its kernels, with AVX2
 
@@ -65,6 +64,11 @@ class Bench:
         for directory in (self.indexes, self.answers, os.path.join(self.peers, "results"), os.path.dirname(self.store)):
             os.makedirs(directory, exist_ok=True)
         self.results = os.path.join(self.peers, "results", name + ".jsonl")
+        # Mixed: words stand in the order of how frequent they are, and the frequent ones are found easily.
+        self.order = np.random.default_rng(1).permutation(len(np.load(self.path("query.npy"), mmap_mode="r")))
+        self.queries = os.path.join(self.answers, name + ".query.npy")
+        if not os.path.exists(self.queries):
+            np.save(self.queries, np.load(self.path("query.npy"))[self.order])
 
     def write(self, **result):
         with open(self.results, "a", encoding="ascii") as file:
@@ -83,12 +87,12 @@ class Bench:
             environment["PYTHONPATH"] = os.path.join(self.peers, copy)
         index = os.path.join(self.indexes, library.replace("-avx2", ""))
         return [os.path.join(self.peers, "venv/bin/python3"), os.path.join(HERE, "peer.py"), what, library, self.metric, index,
-                self.path(vectors)], environment
+                vectors], environment
 
     # ---- building
 
     def build_peer(self, library):
-        command, environment = self.peer(library, "build", "base.npy")
+        command, environment = self.peer(library, "build", self.path("base.npy"))
         done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
         wall, cpu, peak, before = done.stdout.split()
         size = os.path.getsize(command[-2])
@@ -131,8 +135,9 @@ class Bench:
 
     def recall(self, rows, distances, first):
         """rows: count x K row numbers. Counts those that are no farther than the exact K-th; checks distances if there are any."""
-        exact = np.load(self.path("exact.npy"), mmap_mode="r")[first:first + len(rows)]
-        true = np.load(self.path("exact-distances.npy"), mmap_mode="r")[first:first + len(rows)]
+        asked = self.order[first:first + len(rows)]
+        exact = np.load(self.path("exact.npy"), mmap_mode="r")[asked]
+        true = np.load(self.path("exact-distances.npy"), mmap_mode="r")[asked]
         near = true <= true[:, K - 1:K] * (1 + 1e-9) + 1e-12
         hits = 0
         for i, row in enumerate(rows):
@@ -151,9 +156,9 @@ class Bench:
             environment = dict(os.environ)
             if library == "cel-avx2":
                 environment["CEL_SIMD"] = "avx2"
-            command = [ASK, self.store, self.name, self.path("query.npy")]
+            command = [ASK, self.store, self.name, self.queries]
         else:
-            command, environment = self.peer(library, "serve", "query.npy")
+            command, environment = self.peer(library, "serve", self.queries)
         return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask_one(self, library, process, turn, ef, threads=1, kind="ask"):
@@ -161,7 +166,9 @@ class Bench:
         first = turn * count
         file = os.path.join(self.answers, "%s.%s" % (self.name, library))
         os.sched_setaffinity(process.pid, CPUS[-threads:])
-        process.stdin.write("ask %d %d %d %d %s\n" % (first, count, ef, threads, file))
+        # Ours maps its file anew for each ef; what was touched before is the same as with libraries that have read theirs.
+        warm = 3000 if library.startswith("cel") else 100
+        process.stdin.write("ask %d %d %d %d %d %s\n" % (first, count, ef, threads, warm, file))
         process.stdin.flush()
         line = process.stdout.readline()
         if not line:
@@ -173,10 +180,10 @@ class Bench:
 
     def ask_process(self, turn, ef):
         """A whole process: start, all queries of the set, printing."""
-        queries = np.load(self.path("query.npy"), mmap_mode="r")
+        queries = np.load(self.queries, mmap_mode="r")
         file = os.path.join(self.answers, self.name + ".cel-query")
         command = ["taskset", "-c", str(CPUS[-1]), "cel-query", "--store", self.store, self.name, "-k", str(K), "-j", "1", "--ef",
-                   str(ef), self.path("query.npy")]
+                   str(ef), self.queries]
         before = os.times()
         milliseconds, _ = run_once(command, file, None)
         after = os.times()
@@ -191,8 +198,6 @@ class Bench:
     def ask(self, turn):
         libraries, beams = askers_of(self.name), beams_of(self.name)
         processes = {library: self.start(library) for library in libraries}
-        for library in libraries:  # other queries, so that what is mapped has been touched
-            self.ask_one(library, processes[library], (turn + 1) % 5, beams[-1], kind="warm")
         for step, ef in enumerate(beams):
             at = (turn + step) % len(libraries)  # whoever comes first is another one each time
             for library in libraries[at:] + libraries[:at]:
@@ -227,9 +232,9 @@ class Bench:
         totals = []
         for n in (count, 2 * count):
             command = ["valgrind", "-q", "--tool=callgrind", "--callgrind-out-file=" + out, "--toggle-collect=cel_query_vectors", ASK,
-                       self.store, self.name, self.path("query.npy")]
+                       self.store, self.name, self.queries]
             subprocess.run(command, env=dict(os.environ, CEL_SIMD="avx2"), check=True, text=True, stdout=subprocess.DEVNULL,
-                           input="ask 100 %d %d 1 %s\n" % (n, ef, out + ".answers"))
+                           input="ask 0 %d %d 1 0 %s\n" % (n, ef, out + ".answers"))
             totals.append(read_callgrind(out))
         (small, small_calls), (large, large_calls) = totals
         cost = {f: (large[f] - small.get(f, 0)) / count for f in large}
