@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel-query: the nearest records to each query vector, one line an answer. */
+#include <float.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "cli.h"
 #include "print.h"
+#include "select.h"
 #include "source.h"
 
 enum {
@@ -14,11 +16,14 @@ enum {
 	OPT_EF,
 	OPT_EXACT,
 	OPT_RECALL,
+	OPT_RADIUS,
 };
 
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
 	{'k', "k", "K", "answers a query (default 10)"},
+	{OPT_RADIUS, "radius", "D", "all within the distance D; with -k, the nearest K of them"},
+	SELECT_OPTIONS,
 	{OPT_BY_ID, "by-id", "ID", "the query is the stored record ID (may be given again)"},
 	{OPT_RECALL, "recall", "R", "aim at this recall@10 (default 0.95)"},
 	{OPT_EF, "ef", "N", "walk the graph with a beam of N"},
@@ -41,7 +46,8 @@ static const struct cli_command COMMAND = {
 	.options = OPTIONS,
 	.examples = "  cel-query words -k 5 --by-id king\n"
 		    "  cel-query words queries.npy >answers.tsv\n"
-		    "  cel-query --json --exact words - <queries.jsonl\n",
+		    "  cel-query --json --exact words - <queries.jsonl\n"
+		    "  cel-query photos --filter '.year > 2019' --prefix 2020/ one.npy\n",
 };
 
 struct query_tool {
@@ -127,7 +133,7 @@ static void parse_options(struct query_tool *tool)
 {
 	struct cli *cli = &tool->cli;
 	for (int id; (id = cli_next(cli)) != 0;) {
-		if (source_take(cli, id, &tool->source))
+		if (source_take(cli, id, &tool->source) || select_take(cli, id, &tool->options.select))
 			continue;
 		switch (id) {
 		case 'k':
@@ -138,6 +144,10 @@ static void parse_options(struct query_tool *tool)
 			break;
 		case OPT_RECALL:
 			tool->options.recall = cli_real(cli, 0.01, 1);
+			break;
+		case OPT_RADIUS:
+			tool->options.has_radius = true;
+			tool->options.radius = (float)cli_real(cli, -FLT_MAX, FLT_MAX);
 			break;
 		case OPT_EF:
 			tool->options.ef = (uint32_t)cli_count(cli, 1, 65536);
@@ -163,15 +173,21 @@ static int run(struct query_tool *tool, struct cel_store *store)
 	struct cli *cli = &tool->cli;
 	struct cel_query *query;
 	struct cel_error e;
+	struct cel_selected selected;
 	int rc = cel_query_new(store, cli->operands[0], &tool->options, &query, &e);
 	if (rc < 0)
 		return cli_fail(cli, &e);
+	bool is_selecting = cel_query_selected(query, &selected);
+	select_say(cli, &selected);
 	for (int i = 0; rc == 0 && i < tool->n_ids; i++)
 		rc = cel_query_id(query, tool->ids[i], strlen(tool->ids[i]), print_answer, tool, &e);
 	if (cli->n_operands == 1 && tool->n_ids == 0)
 		rc = cel_query_file(query, "-", &tool->source, print_answer, tool, &e);
 	for (int i = 1; rc == 0 && i < cli->n_operands; i++)
 		rc = cel_query_file(query, cli->operands[i], &tool->source, print_answer, tool, &e);
+	if (tool->is_verbose && rc == 0 && is_selecting)
+		cli_say(cli, "%" PRIu64 " of %" PRIu64 " records are selected%s", selected.selected, selected.records,
+			selected.is_cached ? ", by a filter that was evaluated before" : "");
 	if (tool->is_verbose && rc == 0)
 		cli_say(cli, "found by %s, ef %" PRIu32, cel_query_method(query), cel_query_ef(query));
 	cel_query_free(query);

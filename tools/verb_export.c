@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "print.h"
+#include "select.h"
 #include "verbs.h"
 
 enum { OPT_FORMAT = CLI_OWN, OPT_IDS };
@@ -16,16 +17,18 @@ static const struct cli_option OPTIONS[] = {
 	{OPT_FORMAT, "format", "NAME", "jsonl (default), npy or fvecs"},
 	{OPT_IDS, "ids", "FILE", "where the ids go, one a line (npy, fvecs)"},
 	{'0', "null", NULL, "the ids end with NUL, not newline"},
+	SELECT_OPTIONS,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
 	.name = "cel export",
 	.usage = "[OPTION]... REV",
-	.summary = "Write all records of REV to standard output, in the order of their ids, as cel-build reads them.",
+	.summary = "Write the records of REV to standard output, in the order of their ids, as cel-build reads them.",
 	.options = OPTIONS,
 	.examples = "  cel export words | zstd >words.jsonl.zst\n"
-		    "  cel export words~1 --format npy --ids words.txt >words.npy\n",
+		    "  cel export words~1 --format npy --ids words.txt >words.npy\n"
+		    "  cel export photos --filter '.year > 2019' >new.jsonl\n",
 };
 
 struct export_tool {
@@ -34,6 +37,7 @@ struct export_tool {
 	const char *ids_path;
 	char ids_end;
 	FILE *ids;
+	struct cel_select select;
 	bool is_native;    /* the elements are written as they are stored */
 	uint64_t n_metadata; /* records whose metadata the format cannot hold */
 	uint8_t *row;
@@ -44,6 +48,8 @@ static void parse_options(struct export_tool *tool)
 	struct cli *cli = &tool->cli;
 	struct cel_error e;
 	for (int id; (id = cli_next(cli)) != 0;) {
+		if (select_take(cli, id, &tool->select))
+			continue;
 		switch (id) {
 		case OPT_FORMAT:
 			if (cel_format_parse(cli->value, &tool->format, &e) < 0 ||
@@ -152,6 +158,9 @@ static int export_all(struct export_tool *tool, struct cel_records *records)
 static int run(struct export_tool *tool, struct cel_records *records)
 {
 	const struct cel_schema *schema = cel_records_schema(records);
+	struct cel_selected selected;
+	cel_records_selected(records, &selected);
+	select_say(&tool->cli, &selected);
 	if (tool->format == CEL_FORMAT_JSONL)
 		return export_all(tool, records);
 	tool->is_native = tool->format == CEL_FORMAT_NPY ? npy_type(schema->type) != NULL : schema->type == CEL_F32;
@@ -192,7 +201,7 @@ int verb_export(int argc, char **argv)
 	int status = cli_open_store(&tool.cli, true, &store);
 	if (status != 0)
 		return status;
-	if (cel_records_new(store, tool.cli.operands[0], &records, &e) < 0) {
+	if (cel_records_select(store, tool.cli.operands[0], &tool.select, &records, &e) < 0) {
 		status = cli_fail(&tool.cli, &e);
 	} else {
 		status = run(&tool, records);

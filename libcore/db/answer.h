@@ -8,14 +8,25 @@
 
 #include "db.h"
 #include "index_view.h"
+#include "selection.h"
 
 enum answer_method { ANSWER_GRAPH, ANSWER_SCAN, ANSWER_TREE };
 
+struct answer_how {
+	enum answer_method method;
+	uint32_t k;  /* the most hits a query */
+	uint32_t ef;
+	uint32_t threads;
+	const struct selection *selection; /* NULL: all records; else accept is made of it, if there is an index */
+	const struct hnsw_accept *accept;
+	bool has_radius; /* all within the radius, the nearest k of them */
+	float radius;
+};
+
 struct answerer;
-/* The view's index may be NULL (ANSWER_TREE only); rev and view are borrowed. k is the most hits ever asked for. */
+/* The view's index may be NULL (ANSWER_TREE only); all but `how` itself is borrowed. */
 int answerer_new(struct cel_store *store, const struct db_rev *rev, const struct index_view *view,
-		 enum answer_method method, uint32_t k, uint32_t ef, uint32_t threads, struct answerer **out,
-		 struct cel_error *e);
+		 const struct answer_how *how, struct answerer **out, struct cel_error *e);
 void answerer_free(struct answerer *a);
 
 /* Answers n queries (n vectors of schema_vector_size() bytes one behind the other); hits until the next call. */

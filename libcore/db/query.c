@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queries against one commit. Rows are read in blocks, a block is answered by all threads, and its answers are handed
  * out in the order of the rows; so memory is bounded and the output does not depend on the threads. */
+#include <math.h>
+
 #include "alloc.h"
 #include "answer.h"
 #include "db.h"
@@ -18,20 +20,24 @@
 #define BLOCK_QUERIES 4096u
 #define BLOCK_BYTES ((size_t)16 << 20)
 #define BLOCK_HITS ((size_t)1 << 20)
+#define BLOCK_RADIUS 64u /* queries, each with as many hits as there are */
 
 struct cel_query {
 	struct cel_store *store;
 	struct db_rev rev; /* its texts are not kept: no snapshot is held while input is read */
 	struct index_view view; /* its index NULL: none */
-	enum answer_method method;
-	uint32_t k, ef, threads;
+	struct answer_how how;
+	bool is_selecting;
+	struct selection selection;
+	struct hnsw_accept *accept;
 	uint64_t next_row;
 	struct answerer *answerer;
 
 	/* a block of queries */
 	struct buf vectors, ids;
 	size_t id_ends[BLOCK_QUERIES]; /* in ids */
-	struct cel_hit *hits;          /* k + 1 */
+	struct cel_hit *hits;          /* of one answer */
+	size_t hits_capacity;
 };
 
 static int check_options(const struct cel_query_options *options, struct cel_error *e)
@@ -44,6 +50,8 @@ static int check_options(const struct cel_query_options *options, struct cel_err
 		return error_set(e, CEL_EUSAGE, "recall %g is not in 0..1", options->recall);
 	if (options->is_exact && options->ef != 0)
 		return error_set(e, CEL_EUSAGE, "ef is for the graph, exact does without it: choose one");
+	if (options->has_radius && isnan(options->radius))
+		return error_set(e, CEL_EUSAGE, "the radius is no number");
 	return 0;
 }
 
@@ -54,17 +62,17 @@ static int choose_method(struct cel_query *q, const struct cel_query_options *op
 		if (options->ef != 0)
 			return error_set(e, CEL_EUNAVAILABLE,
 					 "there is no index to walk with ef %u ('cel index' builds it)", options->ef);
-		q->method = ANSWER_TREE;
+		q->how.method = ANSWER_TREE;
 		return 0;
 	}
-	q->ef = options->ef != 0 ? options->ef
-				 : hnsw_ef_for_recall(index, options->recall > 0 ? options->recall : RECALL_DEFAULT);
-	if (q->ef < q->k)
-		q->ef = q->k;
-	if (options->is_exact || (options->ef == 0 && hnsw_is_scan_cheaper(index, q->ef)))
-		q->method = ANSWER_SCAN;
-	else
-		q->method = ANSWER_GRAPH;
+	struct answer_how *how = &q->how;
+	how->ef = options->ef != 0 ? options->ef
+				   : hnsw_ef_for_recall(index, options->recall > 0 ? options->recall : RECALL_DEFAULT);
+	if (how->ef < how->k && !how->has_radius)
+		how->ef = how->k;
+	bool is_scan_cheaper = q->accept != NULL ? hnsw_accept_is_scan_cheaper(q->accept, how->ef)
+						 : hnsw_is_scan_cheaper(index, how->ef);
+	how->method = options->is_exact || (options->ef == 0 && is_scan_cheaper) ? ANSWER_SCAN : ANSWER_GRAPH;
 	return 0;
 }
 
@@ -95,6 +103,26 @@ static int load(struct cel_query *q, const char *rev, const struct cel_query_opt
 	return rc;
 }
 
+/* After the snapshot has ended: a filter may take long. */
+static int select_records(struct cel_query *q, const struct cel_select *select, struct cel_error *e)
+{
+	const uint64_t *bits;
+	q->is_selecting = select->prefix != NULL || select->filter != NULL;
+	if (!q->is_selecting)
+		return 0;
+	int rc = selection_make(q->store, &q->rev.commit.tree, select, q->how.threads, &q->selection, e);
+	if (rc < 0)
+		return rc;
+	q->how.selection = &q->selection;
+	if (q->view.index == NULL)
+		return 0;
+	rc = selection_bits(&q->selection, &bits, e);
+	if (rc == 0)
+		rc = hnsw_accept_new(q->view.index, q->view.overlay, bits, q->selection.n, &q->accept, e);
+	q->how.accept = q->accept;
+	return rc;
+}
+
 int cel_query_new(struct cel_store *store, const char *rev, const struct cel_query_options *options,
 		  struct cel_query **out, struct cel_error *e)
 {
@@ -109,16 +137,15 @@ int cel_query_new(struct cel_store *store, const char *rev, const struct cel_que
 	if (q == NULL)
 		return error_nomem(e, sizeof *q);
 	q->store = store;
-	q->k = options->k != 0 ? options->k : K_DEFAULT;
-	q->threads = db_thread_count(options->threads);
+	q->how = (struct answer_how){.k = options->k, .threads = db_thread_count(options->threads),
+				     .has_radius = options->has_radius, .radius = options->radius};
+	if (options->k == 0)
+		q->how.k = options->has_radius ? UINT32_MAX - 1 : K_DEFAULT;
 	rc = load(q, rev, options, e);
 	if (rc == 0)
+		rc = select_records(q, &options->select, e);
+	if (rc == 0)
 		rc = choose_method(q, options, e);
-	if (rc == 0) {
-		q->hits = mem_calloc(q->k + 1u, sizeof *q->hits);
-		if (q->hits == NULL)
-			rc = error_nomem(e, (q->k + 1u) * sizeof *q->hits);
-	}
 	if (rc < 0) {
 		cel_query_free(q);
 		return rc;
@@ -132,6 +159,8 @@ void cel_query_free(struct cel_query *query)
 	if (query == NULL)
 		return;
 	answerer_free(query->answerer);
+	hnsw_accept_free(query->accept);
+	selection_release(&query->selection);
 	index_view_close(&query->view);
 	buf_release(&query->vectors);
 	buf_release(&query->ids);
@@ -144,7 +173,14 @@ static int give_answer(struct cel_query *q, struct cel_answer *answer, struct an
 		       cel_answer_fn *call, void *context, struct cel_error *e)
 {
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < found.n && n < q->k; i++) {
+	if (found.n > q->hits_capacity) {
+		struct cel_hit *hits = mem_realloc(q->hits, found.n, sizeof *hits);
+		if (hits == NULL)
+			return error_nomem(e, found.n * sizeof *hits);
+		q->hits = hits;
+		q->hits_capacity = found.n;
+	}
+	for (uint32_t i = 0; i < found.n && n < q->how.k; i++) {
 		struct slice id = found.hits[i].id;
 		if (self.size == 0 || !slice_equal(id, self))
 			q->hits[n++] = (struct cel_hit){id.data, id.size, found.hits[i].distance};
@@ -157,7 +193,7 @@ static int give_answer(struct cel_query *q, struct cel_answer *answer, struct an
 static size_t block_limit(const struct cel_query *q)
 {
 	size_t by_bytes = BLOCK_BYTES / schema_vector_size(&q->rev.schema) + 1;
-	size_t by_hits = BLOCK_HITS / q->k + 1;
+	size_t by_hits = q->how.has_radius ? BLOCK_RADIUS : BLOCK_HITS / q->how.k + 1;
 	size_t limit = by_bytes < by_hits ? by_bytes : by_hits;
 	return limit < BLOCK_QUERIES ? limit : BLOCK_QUERIES;
 }
@@ -196,9 +232,11 @@ static int answer_block(struct cel_query *q, size_t n, cel_answer_fn *call, void
 }
 
 /* One answerer serves every file; that of cel_query_id asks for one hit more. */
-static int prepare(struct cel_query *q, struct answerer **out, uint32_t k, struct cel_error *e)
+static int prepare(struct cel_query *q, struct answerer **out, bool is_self_left_out, struct cel_error *e)
 {
-	return *out != NULL ? 0 : answerer_new(q->store, &q->rev, &q->view, q->method, k, q->ef, q->threads, out, e);
+	struct answer_how how = q->how;
+	how.k += is_self_left_out;
+	return *out != NULL ? 0 : answerer_new(q->store, &q->rev, &q->view, &how, out, e);
 }
 
 int cel_query_file(struct cel_query *q, const char *path, const struct cel_source_options *source,
@@ -207,7 +245,7 @@ int cel_query_file(struct cel_query *q, const char *path, const struct cel_sourc
 	struct reader_options options = {.schema = &q->rev.schema, .is_id_optional = true};
 	db_reader_options(source, &options);
 	struct reader *reader;
-	int rc = prepare(q, &q->answerer, q->k, e);
+	int rc = prepare(q, &q->answerer, false, e);
 	if (rc == 0)
 		rc = reader_open(path, &options, &reader, e);
 	if (rc < 0)
@@ -229,7 +267,7 @@ int cel_query_vectors(struct cel_query *q, const void *vectors, size_t n, cel_an
 {
 	size_t size = schema_vector_size(&q->rev.schema), limit = block_limit(q);
 	const uint8_t *p = vectors;
-	int rc = prepare(q, &q->answerer, q->k, e);
+	int rc = prepare(q, &q->answerer, false, e);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = record_check_vector(&q->rev.schema, slice_make(p + i * size, size), e);
 		if (rc < 0)
@@ -251,7 +289,7 @@ static int answer_record(struct cel_query *q, struct slice self, struct slice ve
 			 struct cel_error *e)
 {
 	struct answerer *answerer = NULL;
-	int rc = prepare(q, &answerer, q->k + 1, e);
+	int rc = prepare(q, &answerer, true, e);
 	if (rc == 0)
 		rc = answerer_run(answerer, vector.data, 1, e);
 	if (rc == 0) {
@@ -282,10 +320,18 @@ int cel_query_id(struct cel_query *q, const void *id, size_t id_size, cel_answer
 const char *cel_query_method(const struct cel_query *query)
 {
 	static const char *const NAMES[] = {[ANSWER_GRAPH] = "graph", [ANSWER_SCAN] = "scan", [ANSWER_TREE] = "tree"};
-	return NAMES[query->method];
+	return NAMES[query->how.method];
 }
 
 uint32_t cel_query_ef(const struct cel_query *query)
 {
-	return query->method == ANSWER_GRAPH ? query->ef : 0;
+	return query->how.method == ANSWER_GRAPH ? query->how.ef : 0;
+}
+
+bool cel_query_selected(const struct cel_query *query, struct cel_selected *out)
+{
+	*out = (struct cel_selected){.message = ""};
+	if (query->is_selecting)
+		selection_tell(&query->selection, out);
+	return query->is_selecting;
 }

@@ -6,6 +6,7 @@
 #include "db.h"
 #include "error.h"
 #include "record.h"
+#include "selection.h"
 #include "tree.h"
 
 #define BATCH_BYTES (1u << 20)
@@ -19,8 +20,8 @@ struct cel_records {
 	struct cel_store *store;
 	struct cid tree;
 	struct cel_schema schema;
-	uint64_t count;
-	uint64_t next_rank;
+	struct selection selection;
+	uint64_t next_rank; /* selected, unless it is selection.n */
 	struct buf bytes;
 	struct item items[BATCH_RECORDS];
 	size_t n_items, i;
@@ -35,8 +36,6 @@ static int load(struct cel_records *r, const char *rev, struct cel_error *e)
 	if (rc < 0)
 		return rc;
 	rc = db_rev_resolve_tree(read, rev, &found, e);
-	if (rc == 0)
-		rc = prolly_count(read, &found.commit.tree, &r->count, e);
 	if (rc == 0) {
 		r->tree = found.commit.tree;
 		r->schema = found.schema;
@@ -45,7 +44,8 @@ static int load(struct cel_records *r, const char *rev, struct cel_error *e)
 	return rc;
 }
 
-int cel_records_new(struct cel_store *store, const char *rev, struct cel_records **out, struct cel_error *e)
+int cel_records_select(struct cel_store *store, const char *rev, const struct cel_select *select, struct cel_records **out,
+		       struct cel_error *e)
 {
 	*out = NULL;
 	struct cel_records *r = mem_calloc(1, sizeof *r);
@@ -53,25 +53,40 @@ int cel_records_new(struct cel_store *store, const char *rev, struct cel_records
 		return error_nomem(e, sizeof *r);
 	r->store = store;
 	int rc = load(r, rev, e);
+	if (rc == 0)
+		rc = selection_make(store, &r->tree, select, db_thread_count(0), &r->selection, e);
 	if (rc < 0) {
 		cel_records_free(r);
 		return rc;
 	}
+	r->next_rank = selection_next(&r->selection, 0);
 	*out = r;
 	return 0;
+}
+
+int cel_records_new(struct cel_store *store, const char *rev, struct cel_records **out, struct cel_error *e)
+{
+	static const struct cel_select ALL = {0};
+	return cel_records_select(store, rev, &ALL, out, e);
 }
 
 void cel_records_free(struct cel_records *records)
 {
 	if (records == NULL)
 		return;
+	selection_release(&records->selection);
 	buf_release(&records->bytes);
 	mem_free(records);
 }
 
 uint64_t cel_records_count(const struct cel_records *records)
 {
-	return records->count;
+	return records->selection.count;
+}
+
+void cel_records_selected(const struct cel_records *records, struct cel_selected *out)
+{
+	selection_tell(&records->selection, out);
 }
 
 const struct cel_schema *cel_records_schema(const struct cel_records *records)
@@ -105,17 +120,19 @@ static int copy_entry(struct cel_records *r, struct store_read *read, const stru
 static int copy_batch(struct cel_records *r, struct store_read *read, struct cel_error *e)
 {
 	struct prolly_cursor *cursor;
+	uint64_t at = r->selection.n; /* nowhere yet */
 	int rc = prolly_cursor_new(read, &r->tree, &cursor, e);
 	if (rc < 0)
 		return rc;
-	rc = prolly_cursor_seek_rank(cursor, r->next_rank, e);
-	while (rc == 0 && r->n_items < BATCH_RECORDS && r->bytes.size < BATCH_BYTES) {
+	while (rc == 0 && r->next_rank < r->selection.n && r->n_items < BATCH_RECORDS && r->bytes.size < BATCH_BYTES) {
 		struct prolly_entry entry;
-		rc = prolly_cursor_next(cursor, &entry, e);
-		if (rc <= 0)
+		rc = selection_entry(&r->selection, cursor, &at, r->next_rank, &entry, e);
+		if (rc == 0)
+			rc = copy_entry(r, read, &entry, e);
+		if (rc < 0)
 			break;
-		rc = copy_entry(r, read, &entry, e);
-		r->n_items += rc == 0;
+		r->n_items++;
+		r->next_rank = selection_next(&r->selection, r->next_rank + 1);
 	}
 	prolly_cursor_free(cursor);
 	return rc;
@@ -133,9 +150,6 @@ static int read_batch(struct cel_records *r, struct cel_error *e)
 	store_read_end(read);
 	if (rc == CEL_ENOTFOUND)
 		rc = error_set(e, CEL_EUNAVAILABLE, "the tree was taken out of the store meanwhile");
-	if (rc == 0 && r->n_items == 0)
-		rc = error_set(e, CEL_ECORRUPT, "the tree has fewer records than it counts");
-	r->next_rank += r->n_items;
 	return rc;
 }
 
@@ -143,7 +157,7 @@ int cel_records_next(struct cel_records *records, const struct cel_record **out,
 {
 	struct cel_records *r = records;
 	if (r->i == r->n_items) {
-		int rc = r->next_rank == r->count ? 0 : read_batch(r, e);
+		int rc = r->next_rank == r->selection.n ? 0 : read_batch(r, e);
 		if (rc < 0 || r->i == r->n_items)
 			return rc;
 	}

@@ -2,7 +2,10 @@
 /* Records are copied into a block of rows; a full block is met with every query in turn, so a row is read from
  * cache by all queries but the first. An id is kept only once its record is among somebody's best: the block's ids
  * are copied then into pages that stay where they are. */
+#include <stdlib.h>
+
 #include "alloc.h"
+#include "buf.h"
 #include "distance.h"
 #include "error.h"
 #include "hnsw.h"
@@ -28,6 +31,8 @@ struct exact {
 	struct topk *best;           /* [n_queries] */
 	struct topk_entry *entries;  /* [n_queries * k] */
 	struct hnsw_hit *hits;       /* [k], of the last exact_hits */
+	struct buf *within;          /* [n_queries] of hits; NULL: the k nearest */
+	float radius;
 	struct id_page *pages;
 	uint8_t *rows;               /* [ROWS] vectors */
 	double norms[ROWS];
@@ -83,6 +88,9 @@ void exact_free(struct exact *x)
 		x->pages = page->next;
 		mem_free(page);
 	}
+	for (size_t q = 0; x->within != NULL && q < x->n_queries; q++)
+		buf_release(&x->within[q]);
+	mem_free(x->within);
 	mem_free(x->query_bytes);
 	mem_free(x->queries);
 	mem_free(x->best);
@@ -90,6 +98,13 @@ void exact_free(struct exact *x)
 	mem_free(x->hits);
 	mem_free(x->rows);
 	mem_free(x);
+}
+
+int exact_within(struct exact *x, float radius, struct cel_error *e)
+{
+	x->radius = radius;
+	x->within = mem_calloc(x->n_queries, sizeof *x->within);
+	return x->within != NULL ? 0 : error_nomem(e, x->n_queries * sizeof *x->within);
 }
 
 static int keep_id(struct exact *x, uint32_t row, struct cel_error *e)
@@ -112,6 +127,26 @@ static int keep_id(struct exact *x, uint32_t row, struct cel_error *e)
 	return 0;
 }
 
+static int take(struct exact *x, size_t query, uint32_t row, float distance, struct cel_error *e)
+{
+	int rc = keep_id(x, row, e);
+	if (rc < 0)
+		return rc;
+	struct hnsw_hit hit = {.distance = distance, .id = x->kept[row]};
+	if (x->within != NULL)
+		return buf_append(&x->within[query], &hit, sizeof hit, e);
+	topk_add(&x->best[query], distance, hit.id, 0);
+	return 0;
+}
+
+static int compare_hits(const void *x, const void *y)
+{
+	const struct hnsw_hit *a = x, *b = y;
+	if (a->distance != b->distance)
+		return a->distance < b->distance ? -1 : 1;
+	return slice_compare(a->id, b->id);
+}
+
 static int flush(struct exact *x, struct cel_error *e)
 {
 	uint32_t ordinals[ROWS];
@@ -125,12 +160,10 @@ static int flush(struct exact *x, struct cel_error *e)
 		struct topk *best = &x->best[q];
 		measure_many(&x->measure, &x->queries[q], x->rows, ordinals, x->n_rows, x->norms, distances);
 		for (uint32_t i = 0; i < x->n_rows; i++) {
-			if (!topk_is_wanted(best, distances[i]))
-				continue;
-			int rc = keep_id(x, i, e);
+			bool is_wanted = x->within != NULL ? distances[i] <= x->radius : topk_is_wanted(best, distances[i]);
+			int rc = is_wanted ? take(x, q, i, distances[i], e) : 0;
 			if (rc < 0)
 				return rc;
-			topk_add(best, distances[i], x->kept[i], 0);
 		}
 	}
 	x->n_rows = 0;
@@ -154,6 +187,14 @@ int exact_hits(struct exact *x, size_t query, const struct hnsw_hit **hits, uint
 	int rc = flush(x, e);
 	if (rc < 0)
 		return rc;
+	if (x->within != NULL) {
+		struct buf *within = &x->within[query];
+		*hits = (void *)within->data;
+		*n = (uint32_t)(within->size / sizeof **hits);
+		if (*n > 0)
+			qsort(within->data, *n, sizeof **hits, compare_hits);
+		return 0;
+	}
 	const struct topk *best = &x->best[query];
 	for (uint32_t i = 0; i < best->n; i++)
 		x->hits[i] = (struct hnsw_hit){.distance = best->entries[i].distance, .id = best->entries[i].id};

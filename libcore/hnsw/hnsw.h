@@ -92,6 +92,13 @@ struct hnsw_overlay_counts hnsw_overlay_counts(const struct hnsw_overlay *o);
 /* Whether it costs a query of recall 0.95 no more than about a quarter. */
 bool hnsw_overlay_is_small(const struct hnsw_overlay *o);
 
+/* ---- some of the records only. bits: one for each record of the tree that is asked about, n of them, in the order of ids: of the
+ * index's own, or with the overlay. CEL_ECORRUPT if the index has not as many. */
+struct hnsw_accept;
+int hnsw_accept_new(const struct hnsw_index *index, const struct hnsw_overlay *overlay, const uint64_t *bits, uint64_t n,
+		    struct hnsw_accept **out, struct cel_error *e);
+void hnsw_accept_free(struct hnsw_accept *accept);
+
 /* ---- search: one searcher a thread; no allocation after hnsw_searcher_new. */
 struct hnsw_hit {
 	float distance;
@@ -101,22 +108,30 @@ struct hnsw_searcher;
 /* overlay: of this index, or NULL; must outlive the searcher. */
 int hnsw_searcher_new(const struct hnsw_index *index, const struct hnsw_overlay *overlay, uint32_t k_max,
 		      uint32_t ef_max, struct hnsw_searcher **out, struct cel_error *e);
+/* From now on only what is accepted counts; made of the same index and overlay. Must outlive the searcher. */
+int hnsw_searcher_accept(struct hnsw_searcher *s, const struct hnsw_accept *accept, struct cel_error *e);
 void hnsw_searcher_free(struct hnsw_searcher *s);
 /* query: the elements of one vector as stored, obeying the record rules. hits has room for k; *n of them are filled:
- * min(k, records of the file with the overlay) of them. The vectors of the hits are checked against their digests: CEL_ECORRUPT. */
+ * min(k, records that count) of them. The vectors of the hits are checked against their digests: CEL_ECORRUPT. */
 int hnsw_search(struct hnsw_searcher *s, struct slice query, uint32_t k, uint32_t ef, struct hnsw_hit *hits, uint32_t *n,
 		struct cel_error *e);
 /* The exact k nearest, by scanning every vector of the file and of the overlay. */
 int hnsw_scan(struct hnsw_searcher *s, struct slice query, uint32_t k, struct hnsw_hit *hits, uint32_t *n,
 	      struct cel_error *e);
-/* Whether a scan is expected to be cheaper than walking the graph with ef. */
+/* All that are no farther than radius, in the order of (distance, id), by a scan; they live until the next call on the searcher. */
+int hnsw_scan_within(struct hnsw_searcher *s, struct slice query, float radius, const struct hnsw_hit **hits, size_t *n,
+		     struct cel_error *e);
+/* Whether a scan (of what is accepted) is expected to be cheaper than walking the graph with ef. */
 bool hnsw_is_scan_cheaper(const struct hnsw_index *index, uint32_t ef);
+bool hnsw_accept_is_scan_cheaper(const struct hnsw_accept *accept, uint32_t ef);
 
 /* ---- exact search without an index, over records passed in one at a time */
 struct exact;
 int exact_new(const struct cel_schema *schema, uint32_t k, const uint8_t *queries, size_t n_queries, struct exact **out,
 	      struct cel_error *e);
 void exact_free(struct exact *x);
+/* Before the first record: not the k nearest, but all that are no farther than radius. */
+int exact_within(struct exact *x, float radius, struct cel_error *e);
 int exact_add(struct exact *x, struct slice id, struct slice vector, struct cel_error *e); /* ids ascending; copied */
 /* hits in order (distance, id), ids alive until exact_free. */
 int exact_hits(struct exact *x, size_t query, const struct hnsw_hit **hits, uint32_t *n, struct cel_error *e);

@@ -46,8 +46,11 @@ int index_node_vectors(const struct hnsw_index *x, uint32_t node, struct range *
 int index_vector_records(const struct hnsw_index *x, uint32_t vector, struct range *out, struct cel_error *e);
 int index_id(const struct hnsw_index *x, uint32_t record, struct slice *out, struct cel_error *e);
 
-/* lookup.c: the record of that id: 1, 0 if there is none, or CEL_ECORRUPT. */
+/* lookup.c: how many records have a smaller id. */
+int index_place_id(const struct hnsw_index *x, struct slice id, uint64_t *place, struct cel_error *e);
+/* The record of that id: 1, 0 if there is none, or CEL_ECORRUPT. */
 int index_find_record(const struct hnsw_index *x, struct slice id, uint32_t *record, struct cel_error *e);
+uint32_t index_record_vector(const struct hnsw_index *x, uint32_t record); /* not checked */
 /* Which node a record hangs on, and its records: those of its vectors. */
 int index_record_node(const struct hnsw_index *x, uint32_t record, uint32_t *node, struct cel_error *e);
 int index_node_records(const struct hnsw_index *x, uint32_t node, struct range *out, struct cel_error *e);

@@ -13,34 +13,52 @@
  * at most once a process. */
 #include "search.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "alloc.h"
 #include "bytes.h"
 #include "element.h"
 #include "error.h"
+#include "walk_filter.h"
 
-/* Room for the masked nodes that stand between ef others, if no more than three of four nearby are masked. */
+/* Room for the masked nodes that stand between ef others, if no more than three of four nearby are masked; with a filter
+ * it may be 15 of 16 before the other walk takes over. */
 #define MASKED_ROOM 4u
+#define ACCEPT_ROOM 16u
+/* Accepted nodes: if they are one of four or more, the others take part in the walk, else it looks through them. */
+#define ACCEPT_FEW 4u
+#define SEEDS 16u
 #define TAG_OVERLAY UINT32_MAX /* not a vector of the file */
 
-static uint64_t records_removed(const struct hnsw_searcher *s)
+/* What counts, by the accepted records if there are any, else by the overlay. */
+static void count_records(struct hnsw_searcher *s)
 {
-	return s->overlay != NULL ? s->overlay->n_removed : 0;
-}
-
-static uint64_t records_added(const struct hnsw_searcher *s)
-{
-	return s->overlay != NULL ? s->overlay->n_added : 0;
+	const struct hnsw_overlay *o = s->overlay;
+	const struct hnsw_accept *a = s->accept;
+	const struct layout *l = &s->index->layout;
+	s->n_rows = o != NULL ? o->n_added : 0;
+	s->n_records = l->n_records - (o != NULL ? o->n_removed : 0);
+	s->n_nodes = l->n_nodes;
+	if (a != NULL) {
+		s->n_records = a->n_records;
+		s->n_nodes = a->n_nodes;
+		s->out_records = a->records;
+		s->out_nodes = a->nodes;
+		s->out_rows = a->rows;
+	} else if (o != NULL && o->n_removed > 0) {
+		s->out_records = o->records;
+		s->out_nodes = o->nodes;
+	}
 }
 
 /* No more than there is will ever be found. */
 static int make_room(struct hnsw_searcher *s, struct cel_error *e)
 {
 	const struct layout *l = &s->index->layout;
-	uint64_t records = l->n_records + records_added(s);
+	uint64_t records = l->n_records + s->n_rows;
 	uint64_t k_room = s->k_max < records ? s->k_max : records;
-	uint64_t ef_room = (uint64_t)s->ef_max * (records_removed(s) > 0 ? MASKED_ROOM : 1);
+	uint64_t ef_room = (uint64_t)s->ef_max * (s->accept != NULL ? ACCEPT_ROOM : s->out_nodes != NULL ? MASKED_ROOM : 1);
 	ef_room = ef_room < l->n_nodes ? ef_room : l->n_nodes;
 	int rc = walk_init(&s->walk, s->index->graph.code_stride, (uint32_t)ef_room, e);
 	if (rc == 0 && s->index->graph.sketcher != NULL)
@@ -52,6 +70,14 @@ static int make_room(struct hnsw_searcher *s, struct cel_error *e)
 	return s->topk.entries == NULL || s->scratch == NULL ? error_nomem(e, k_room * sizeof *s->topk.entries) : 0;
 }
 
+static int found_near(struct hnsw_searcher *s, float distance, struct slice id, uint32_t tag, struct cel_error *e)
+{
+	(void)e;
+	if (topk_is_wanted(&s->topk, distance))
+		topk_add(&s->topk, distance, id, tag);
+	return 0;
+}
+
 int hnsw_searcher_new(const struct hnsw_index *index, const struct hnsw_overlay *overlay, uint32_t k_max,
 		      uint32_t ef_max, struct hnsw_searcher **out, struct cel_error *e)
 {
@@ -60,8 +86,10 @@ int hnsw_searcher_new(const struct hnsw_index *index, const struct hnsw_overlay 
 		return error_nomem(e, sizeof *s);
 	s->index = index;
 	s->overlay = overlay;
+	s->found = found_near;
 	s->k_max = k_max > 0 ? k_max : 1;
 	s->ef_max = ef_max > s->k_max ? ef_max : s->k_max;
+	count_records(s);
 	int rc = make_room(s, e);
 	if (rc < 0) {
 		hnsw_searcher_free(s);
@@ -71,6 +99,18 @@ int hnsw_searcher_new(const struct hnsw_index *index, const struct hnsw_overlay 
 	return 0;
 }
 
+int hnsw_searcher_accept(struct hnsw_searcher *s, const struct hnsw_accept *accept, struct cel_error *e)
+{
+	s->accept = accept;
+	count_records(s);
+	walk_release(&s->walk);
+	mem_free(s->topk.entries);
+	mem_free(s->scratch);
+	s->topk.entries = NULL;
+	s->scratch = NULL;
+	return make_room(s, e);
+}
+
 void hnsw_searcher_free(struct hnsw_searcher *s)
 {
 	if (s == NULL)
@@ -78,6 +118,8 @@ void hnsw_searcher_free(struct hnsw_searcher *s)
 	walk_release(&s->walk);
 	mem_free(s->topk.entries);
 	mem_free(s->scratch);
+	buf_release(&s->within);
+	buf_release(&s->hits);
 	mem_free(s);
 }
 
@@ -93,49 +135,52 @@ static int check_request(const struct hnsw_searcher *s, struct slice query, uint
 /* First the answers of the file, min(k, what counts of it). */
 static void begin(struct hnsw_searcher *s, uint32_t k)
 {
-	uint64_t n_records = s->index->layout.n_records - records_removed(s);
 	s->topk.n = 0;
-	s->topk.k = k < n_records ? k : (uint32_t)n_records;
+	s->topk.k = k < s->n_records ? k : (uint32_t)s->n_records;
 }
 
-/* Then those of the overlay. */
-static void add_overlay(struct hnsw_searcher *s, const uint8_t *vector, uint32_t k)
+/* The rows of the overlay that count, with their distances. */
+static int measure_rows(struct hnsw_searcher *s, const uint8_t *vector, struct cel_error *e)
 {
 	const struct hnsw_overlay *o = s->overlay;
 	uint32_t rows[MEASURE_MAX];
 	float distances[MEASURE_MAX];
-	if (o == NULL)
-		return;
-	uint64_t records = s->index->layout.n_records - o->n_removed + o->n_added;
-	s->topk.k = k < records ? k : (uint32_t)records;
 	struct measure_query query = measure_query(&s->index->measure, vector);
-	for (uint64_t start = 0; start < o->n_added; start += MEASURE_MAX) {
+	int rc = 0;
+	for (uint64_t start = 0; o != NULL && start < o->n_added; start += MEASURE_MAX) {
 		uint32_t count = o->n_added - start < MEASURE_MAX ? (uint32_t)(o->n_added - start) : MEASURE_MAX;
 		for (uint32_t i = 0; i < count; i++)
 			rows[i] = i;
 		measure_many(&s->index->measure, &query, o->vectors.data + start * s->index->vector_size, rows, count,
 			     o->norms + start, distances);
-		for (uint32_t i = 0; i < count; i++)
-			if (topk_is_wanted(&s->topk, distances[i]))
-				topk_add(&s->topk, distances[i], overlay_id(o, start + i), TAG_OVERLAY);
+		for (uint32_t i = 0; i < count && rc == 0; i++)
+			if (s->out_rows == NULL || !bits_get(s->out_rows, start + i))
+				rc = s->found(s, distances[i], overlay_id(o, start + i), TAG_OVERLAY, e);
 	}
+	return rc;
+}
+
+/* Then those of the overlay. */
+static int add_overlay(struct hnsw_searcher *s, const uint8_t *vector, uint32_t k, struct cel_error *e)
+{
+	uint64_t records = s->n_records + (s->accept != NULL ? s->accept->n_rows : s->n_rows);
+	s->topk.k = k < records ? k : (uint32_t)records;
+	return measure_rows(s, vector, e);
 }
 
 static int add_vector(struct hnsw_searcher *s, uint32_t vector, float distance, struct cel_error *e)
 {
 	struct range records;
 	struct slice id;
-	if (!topk_is_wanted(&s->topk, distance))
+	if (s->found == found_near ? !topk_is_wanted(&s->topk, distance) : distance > s->radius)
 		return 0;
 	int rc = index_vector_records(s->index, vector, &records, e);
 	for (uint32_t r = records.start; r < records.end && rc == 0; r++) {
-		if (!topk_is_wanted(&s->topk, distance))
-			break;
-		if (s->overlay != NULL && bits_get(s->overlay->records, r))
+		if (s->out_records != NULL && bits_get(s->out_records, r))
 			continue;
 		rc = index_id(s->index, r, &id, e);
 		if (rc == 0)
-			topk_add(&s->topk, distance, id, vector);
+			rc = s->found(s, distance, id, vector, e);
 	}
 	return rc;
 }
@@ -166,17 +211,12 @@ static uint32_t search_depth(uint32_t k, uint32_t found)
 	return depth < found ? (uint32_t)depth : found;
 }
 
-static const uint64_t *mask_of(const struct hnsw_searcher *s)
-{
-	return records_removed(s) > 0 ? s->overlay->nodes : NULL;
-}
-
 static int rerank(struct hnsw_searcher *s, const uint8_t *vector, uint32_t depth, struct cel_error *e)
 {
 	const struct hnsw_index *x = s->index;
 	struct measure_query query = measure_query(&x->measure, vector);
 	struct survivors survivors = {.count = 0};
-	const uint64_t *masked = mask_of(s);
+	const uint64_t *masked = s->out_nodes;
 	for (uint32_t i = 0; i < s->walk.size && depth > 0; i++) {
 		struct range vectors;
 		if (masked != NULL && bits_get(masked, key_ordinal(s->walk.pool[i])))
@@ -202,7 +242,7 @@ static bool is_code_enough(const struct hnsw_searcher *s, uint32_t depth)
 	if (!x->layout.is_exact || depth == 0)
 		return false;
 	uint32_t place = depth - 1; /* masked ones between make the last lie farther */
-	if (mask_of(s) != NULL)
+	if (s->out_nodes != NULL)
 		place = s->walk.size - 1;
 	return key_distance(s->walk.pool[place]) < 1u << 24 && s->walk.query.is_exact;
 }
@@ -210,7 +250,7 @@ static bool is_code_enough(const struct hnsw_searcher *s, uint32_t depth)
 /* In the place of rerank; a node is a vector here. */
 static int take_codes(struct hnsw_searcher *s, uint32_t depth, struct cel_error *e)
 {
-	const uint64_t *masked = mask_of(s);
+	const uint64_t *masked = s->out_nodes;
 	for (uint32_t i = 0; i < s->walk.size && depth > 0; i++) {
 		uint32_t node = key_ordinal(s->walk.pool[i]);
 		if (masked != NULL && bits_get(masked, node))
@@ -226,26 +266,58 @@ static int take_codes(struct hnsw_searcher *s, uint32_t depth, struct cel_error 
 	return 0;
 }
 
+static void read_on(struct hnsw_searcher *s)
+{
+	const struct hnsw_index *x = s->index;
+	if (s->is_scanning || x->map == NULL)
+		return;
+	size_t skip = (size_t)(x->vectors - x->map) % 4096;
+	madvise((void *)(uintptr_t)(x->vectors - skip), x->layout.n_vectors * x->vector_size + skip, MADV_NORMAL);
+	s->is_scanning = true;
+}
+
+static int scan_add(struct hnsw_searcher *s, const struct measure_query *query, struct survivors *block, uint32_t vector,
+		    struct cel_error *e)
+{
+	block->vectors[block->count++] = vector;
+	return block->count == MEASURE_MAX ? survivors_flush(s, query, block, e) : 0;
+}
+
+/* The vectors of the records that are accepted. */
+static int scan_accepted(struct hnsw_searcher *s, const struct measure_query *query, struct survivors *block,
+			 struct cel_error *e)
+{
+	const struct hnsw_index *x = s->index;
+	uint64_t n = x->layout.n_records;
+	int rc = 0;
+	for (uint64_t r = accept_next(s->out_records, 0, n); r < n && rc == 0;) {
+		struct range records;
+		uint32_t vector = index_record_vector(x, (uint32_t)r);
+		rc = index_vector_records(x, vector, &records, e);
+		if (rc == 0)
+			rc = scan_add(s, query, block, vector, e);
+		r = accept_next(s->out_records, records.end > r ? records.end : r + 1, n);
+	}
+	return rc;
+}
+
 static int scan(struct hnsw_searcher *s, const uint8_t *vector, struct cel_error *e)
 {
 	const struct hnsw_index *x = s->index;
 	struct measure_query query = measure_query(&x->measure, vector);
 	struct survivors block = {.count = 0};
-	if (!s->is_scanning && x->map != NULL) {
-		size_t skip = (size_t)(x->vectors - x->map) % 4096;
-		madvise((void *)(uintptr_t)(x->vectors - skip), x->layout.n_vectors * x->vector_size + skip, MADV_NORMAL);
-		s->is_scanning = true;
-	}
+	int rc = 0;
 	s->topk.n = 0;
-	for (uint64_t v = 0; v < x->layout.n_vectors; v++) {
-		block.vectors[block.count++] = (uint32_t)v;
-		if (block.count == MEASURE_MAX) {
-			int rc = survivors_flush(s, &query, &block, e);
-			if (rc < 0)
-				return rc;
-		}
+	if (s->accept != NULL) {
+		if (s->n_records > x->layout.n_records / 8)
+			read_on(s);
+		rc = scan_accepted(s, &query, &block, e);
+	} else {
+		read_on(s);
+		for (uint64_t v = 0; v < x->layout.n_vectors && rc == 0; v++)
+			rc = scan_add(s, &query, &block, (uint32_t)v, e);
 	}
-	return survivors_flush(s, &query, &block, e);
+	return rc < 0 ? rc : survivors_flush(s, &query, &block, e);
 }
 
 static int damaged(uint32_t vector, struct cel_error *e)
@@ -272,26 +344,53 @@ static int compare_with_code(struct hnsw_searcher *s, uint32_t vector, struct ce
 	return quantise_is_exact(&x->quantiser, s->scratch, graph_code(&x->graph, vector)) ? 0 : damaged(vector, e);
 }
 
-static int finish(struct hnsw_searcher *s, bool is_by_code, struct hnsw_hit *hits, uint32_t *n, struct cel_error *e)
+static int check_hit(struct hnsw_searcher *s, uint32_t tag, bool is_by_code, struct cel_error *e)
 {
 	const struct hnsw_index *x = s->index;
+	if (x->checksums == NULL || tag == TAG_OVERLAY)
+		return 0;
+	int rc = check_vector(x, tag, e);
+	return rc == 0 && x->layout.is_exact && !is_by_code ? compare_with_code(s, tag, e) : rc;
+}
+
+static int finish(struct hnsw_searcher *s, bool is_by_code, struct hnsw_hit *hits, uint32_t *n, struct cel_error *e)
+{
 	for (uint32_t i = 0; i < s->topk.n; i++) {
 		const struct topk_entry *entry = &s->topk.entries[i];
-		if (x->checksums != NULL && entry->tag != TAG_OVERLAY) {
-			int rc = check_vector(x, entry->tag, e);
-			if (rc == 0 && x->layout.is_exact && !is_by_code)
-				rc = compare_with_code(s, entry->tag, e);
-			if (rc < 0)
-				return rc;
-		}
+		int rc = check_hit(s, entry->tag, is_by_code, e);
+		if (rc < 0)
+			return rc;
 		hits[i] = (struct hnsw_hit){.distance = entry->distance, .id = entry->id};
 	}
 	*n = s->topk.n;
 	return 0;
 }
 
-/* The beam of ef on level 0. */
-static int walk(struct hnsw_searcher *s, const uint8_t *vector, uint32_t ef, struct cel_error *e)
+/* Leaves the nodes that count and are near in the pool. False: too few for the beam were
+ * reached, so there may be better ones where the walk did not come.
+ *
+ * What an ef reaches was measured without a filter; these walks go farther with the same, but where all that is accepted
+ * lies on one side of the query they need a wider beam. On the word vectors (docs/adr/0011-filters.md) so much was enough. */
+static bool walk_accepted(struct hnsw_searcher *s, uint32_t ef)
+{
+	const struct graph *g = &s->index->graph;
+	bool is_many = s->n_nodes >= g->n_nodes / ACCEPT_FEW;
+	uint32_t wide = is_many ? ef + ef / 4 : ef + ef / 2;
+	wide = wide < s->walk.capacity ? wide : s->walk.capacity;
+	uint64_t wanted = wide < s->n_nodes ? wide : s->n_nodes;
+	if (is_many) {
+		walk_beam_masked(&s->walk, g, s->out_nodes, 1, wide);
+		if (s->walk.live >= wanted)
+			return true;
+	} else {
+		walk_beam(&s->walk, g, 0, 1, SEEDS < s->walk.capacity ? SEEDS : s->walk.capacity);
+	}
+	walk_beam_filtered(&s->walk, g, s->out_nodes, wide);
+	return s->walk.size >= wanted;
+}
+
+/* The beam of ef on level 0. False: what the walk has reached is not to be relied on. */
+static bool walk(struct hnsw_searcher *s, const uint8_t *vector, uint32_t ef)
 {
 	const struct graph *g = &s->index->graph;
 	ef = ef < s->walk.capacity ? ef : s->walk.capacity;
@@ -299,11 +398,31 @@ static int walk(struct hnsw_searcher *s, const uint8_t *vector, uint32_t ef, str
 	quantise_query(&s->index->quantiser, vector, s->scratch, &s->walk.query);
 	walk_sketch_query(&s->walk, g);
 	walk_descend(&s->walk, g, 0);
-	if (mask_of(s) != NULL)
-		walk_beam_masked(&s->walk, g, mask_of(s), 1, ef);
+	if (s->accept != NULL)
+		return walk_accepted(s, ef);
+	if (s->out_nodes != NULL)
+		walk_beam_masked(&s->walk, g, s->out_nodes, 1, ef);
 	else
 		walk_beam(&s->walk, g, 0, 1, ef);
-	return s->walk.is_corrupt ? error_set(e, CEL_ECORRUPT, "the index file has a bad link: build it again") : 0;
+	return true;
+}
+
+static int search_graph(struct hnsw_searcher *s, const uint8_t *query, uint32_t k, uint32_t ef, bool *is_by_code,
+			struct cel_error *e)
+{
+	bool is_enough = walk(s, query, ef > k ? ef : k);
+	if (s->walk.is_corrupt)
+		return error_set(e, CEL_ECORRUPT, "the index file has a bad link: build it again");
+	int rc = 0;
+	if (is_enough) {
+		uint32_t depth = search_depth(k, s->walk.size);
+		*is_by_code = is_code_enough(s, depth);
+		rc = *is_by_code ? take_codes(s, depth, e) : rerank(s, query, depth, e);
+	}
+	if (rc < 0 || s->topk.n == s->topk.k)
+		return rc;
+	*is_by_code = false;
+	return scan(s, query, e);
 }
 
 int hnsw_search(struct hnsw_searcher *s, struct slice query, uint32_t k, uint32_t ef, struct hnsw_hit *hits, uint32_t *n,
@@ -316,20 +435,10 @@ int hnsw_search(struct hnsw_searcher *s, struct slice query, uint32_t k, uint32_
 	if (ef > s->ef_max)
 		return error_set(e, CEL_EUSAGE, "ef = %u is more than the searcher was made for (%u)", ef, s->ef_max);
 	begin(s, k);
-	if (s->topk.k > 0) {
-		rc = walk(s, query.data, ef > k ? ef : k, e);
-		if (rc < 0)
-			return rc;
-		uint32_t depth = search_depth(k, s->walk.size);
-		is_by_code = is_code_enough(s, depth);
-		rc = is_by_code ? take_codes(s, depth, e) : rerank(s, query.data, depth, e);
-		if (rc == 0 && s->topk.n < s->topk.k) {
-			is_by_code = false;
-			rc = scan(s, query.data, e);
-		}
-	}
+	if (s->topk.k > 0)
+		rc = search_graph(s, query.data, k, ef, &is_by_code, e);
 	if (rc == 0)
-		add_overlay(s, query.data, k);
+		rc = add_overlay(s, query.data, k, e);
 	return rc < 0 ? rc : finish(s, is_by_code, hits, n, e);
 }
 
@@ -343,8 +452,61 @@ int hnsw_scan(struct hnsw_searcher *s, struct slice query, uint32_t k, struct hn
 	if (s->topk.k > 0)
 		rc = scan(s, query.data, e);
 	if (rc == 0)
-		add_overlay(s, query.data, k);
+		rc = add_overlay(s, query.data, k, e);
 	return rc < 0 ? rc : finish(s, false, hits, n, e);
+}
+
+/* ---- all within a radius: whatever is found goes to a list, which is sorted at the end */
+
+static int found_within(struct hnsw_searcher *s, float distance, struct slice id, uint32_t tag, struct cel_error *e)
+{
+	struct topk_entry entry = {.distance = distance, .tag = tag, .id = id};
+	return distance <= s->radius ? buf_append(&s->within, &entry, sizeof entry, e) : 0;
+}
+
+static int compare_entries(const void *x, const void *y)
+{
+	const struct topk_entry *a = x, *b = y;
+	if (a->distance != b->distance)
+		return a->distance < b->distance ? -1 : 1;
+	return slice_compare(a->id, b->id);
+}
+
+static int collect(struct hnsw_searcher *s, struct cel_error *e)
+{
+	struct topk_entry *entries = (void *)s->within.data;
+	size_t n = s->within.size / sizeof *entries;
+	if (n > 0)
+		qsort(entries, n, sizeof *entries, compare_entries);
+	buf_clear(&s->hits);
+	for (size_t i = 0; i < n; i++) {
+		struct hnsw_hit hit = {.distance = entries[i].distance, .id = entries[i].id};
+		int rc = check_hit(s, entries[i].tag, false, e);
+		if (rc == 0)
+			rc = buf_append(&s->hits, &hit, sizeof hit, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int hnsw_scan_within(struct hnsw_searcher *s, struct slice query, float radius, const struct hnsw_hit **hits, size_t *n,
+		     struct cel_error *e)
+{
+	int rc = check_request(s, query, 0, e);
+	buf_clear(&s->within);
+	s->radius = radius;
+	s->found = found_within;
+	if (rc == 0 && s->n_records > 0)
+		rc = scan(s, query.data, e);
+	if (rc == 0)
+		rc = measure_rows(s, query.data, e);
+	s->found = found_near;
+	if (rc == 0)
+		rc = collect(s, e);
+	*hits = (void *)s->hits.data;
+	*n = s->hits.size / sizeof **hits;
+	return rc;
 }
 
 /* A walk computes about 20 codes for each place of the beam and pays a cache miss for most; a scan reads on. */
@@ -361,6 +523,12 @@ static uint64_t scan_cost(const struct hnsw_index *x, uint64_t vectors)
 bool hnsw_is_scan_cheaper(const struct hnsw_index *x, uint32_t ef)
 {
 	return scan_cost(x, x->layout.n_vectors) <= walk_cost(x, ef);
+}
+
+/* A walk with a filter takes two to three times as long; a scan of what is accepted is not in the order of memory. */
+bool hnsw_accept_is_scan_cheaper(const struct hnsw_accept *a, uint32_t ef)
+{
+	return scan_cost(a->index, a->n_records) <= 3 * walk_cost(a->index, ef);
 }
 
 bool hnsw_overlay_is_small(const struct hnsw_overlay *o)

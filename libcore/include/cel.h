@@ -290,10 +290,32 @@ int cel_record_get(struct cel_store *store, const char *rev, const void *id, siz
 		   struct cel_error *e);
 void cel_record_free(struct cel_record *record);
 
+/* Which records are meant, where not all are. */
+#define CEL_FILTER_MAX 32768u /* bytes */
+struct cel_select {
+	const char *prefix; /* those whose ids begin with this; NULL: all */
+	/* Those for which this predicate in jq's language holds, as in select(...): some output of it is neither false nor null. In
+	 * it . is the metadata, null if there is none, and $id is the id. A record for which it fails does not match. It is
+	 * evaluated in a process of its own that is bounded in memory and time; what depends on more than the record (env, now,
+	 * input, import, ...) is refused: CEL_EUSAGE. NULL: all. */
+	const char *filter;
+};
+struct cel_selected {
+	uint64_t records;    /* of the rev */
+	uint64_t selected;
+	uint64_t failed;     /* for which the filter failed */
+	const char *message; /* what jq said of the first of them, or "" */
+	bool is_cached;      /* the filter was evaluated before */
+};
+
 /* All records of rev in the order of their ids. Nothing is held in the store between two calls, so the caller may take its
  * time: on a pipe, for ever. CEL_EUNAVAILABLE if the tree is not in the store, or any more. */
 struct cel_records;
 int cel_records_new(struct cel_store *store, const char *rev, struct cel_records **out, struct cel_error *e);
+/* Only those that are selected; cel_records_count tells how many they are. */
+int cel_records_select(struct cel_store *store, const char *rev, const struct cel_select *select, struct cel_records **out,
+		       struct cel_error *e);
+void cel_records_selected(const struct cel_records *records, struct cel_selected *out);
 void cel_records_free(struct cel_records *records);
 uint64_t cel_records_count(const struct cel_records *records);
 const struct cel_schema *cel_records_schema(const struct cel_records *records);
@@ -550,6 +572,9 @@ struct cel_query_options {
 	double recall;   /* aimed at when ef is 0; 0: 0.95 */
 	bool is_exact;   /* scan */
 	uint32_t threads; /* 0: all processors */
+	struct cel_select select; /* only these records */
+	bool has_radius;  /* all that are no farther than radius, instead of the k nearest; k other than 0: the nearest k of them */
+	float radius;     /* a distance as in cel_hit */
 };
 
 struct cel_query;
@@ -592,6 +617,9 @@ uint32_t cel_truth_k(const struct cel_truth *truth); /* numbers a row: what the 
  * truth. */
 int cel_query_recall(struct cel_query *query, const char *path, const struct cel_source_options *source,
 		     struct cel_truth *truth, double *recall, struct cel_error *e);
+
+/* False: all records are. */
+bool cel_query_selected(const struct cel_query *query, struct cel_selected *out);
 
 /* How the last answers were found: "graph", "scan" (of the index file) or "tree" (no index). */
 const char *cel_query_method(const struct cel_query *query);

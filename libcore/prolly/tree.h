@@ -49,6 +49,8 @@ int prolly_cursor_next(struct prolly_cursor *c, struct prolly_entry *out, struct
 int prolly_get(struct store_read *read, const struct cid *root, struct slice id, struct prolly_entry *out,
 	       struct cel_error *e);
 int prolly_count(struct store_read *read, const struct cid *root, uint64_t *out, struct cel_error *e);
+/* How many ids are smaller than key. */
+int prolly_rank(struct store_read *read, const struct cid *root, struct slice key, uint64_t *out, struct cel_error *e);
 /* The bytes of a value, following the link. */
 int prolly_value_bytes(struct store_read *read, const struct prolly_value *value, struct slice *out, struct cel_error *e);
 

@@ -27,7 +27,7 @@
 #define PROGRAM_MAX (64u << 10)
 #define TICK_MS 100
 #define COMPILE_TICKS 100u  /* of CPU time */
-#define RECORD_TICKS 20u
+#define RECORD_TICKS 10u
 #define RECORDS_A_TICK 100u /* on average, after the first ... */
 #define FREE_TICKS 600u     /* ... minute */
 #define ID_MAX 512u
@@ -76,7 +76,7 @@ static void on_tick(int number)
 	seen_records = n_records;
 	total_ticks++;
 	if (ticks > limit)
-		give_up(id_size > 0 ? "the filter has worked on one record for 2 seconds and come to no end"
+		give_up(id_size > 0 ? "the filter has worked on one record for a second and come to no end"
 				    : "the filter is too large to be made ready");
 	if (total_ticks > FREE_TICKS && (total_ticks - FREE_TICKS) > n_records / RECORDS_A_TICK)
 		give_up("the filter takes more than a millisecond a record");

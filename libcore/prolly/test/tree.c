@@ -96,6 +96,8 @@ static void assert_tree(struct fake_store *store, const struct cid *root, const 
 		}
 		struct slice id = slice_make(probe.id, probe.id_size);
 		i = first_not_below(s, id);
+		assert_int_equal(prolly_rank(read, root, id, &count, NULL), 0);
+		assert_int_equal(count, i);
 		assert_int_equal(prolly_cursor_seek(c, id, NULL), 0);
 		assert_goes_on(c, read, s, i, random_next(random) % 100);
 		struct prolly_entry entry;
