@@ -4,6 +4,7 @@
 #include "distance.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "bytes.h"
 #include "element.h"
@@ -85,15 +86,8 @@ static double element_sum(const struct measure *m, const uint8_t *vector)
 }
 
 /* The root of the divergence in bits; rounding can go a hair out of 0..1. */
-static float jsd(const struct measure *m, const struct measure_query *query, const uint8_t *row, double row_sum)
+static float jsd_finish(double sums[SIMD_DOUBLES])
 {
-	float p[PIECE], q[PIECE];
-	double sums[SIMD_DOUBLES] = {0};
-	for (uint32_t start = 0; start < m->dim; start += PIECE) {
-		uint32_t count = m->dim - start < PIECE ? m->dim - start : PIECE;
-		m->kernels->jsd_f32(widen(m, query->vector, start, count, p), widen(m, row, start, count, q),
-				    1 / query->norm, 1 / row_sum, count, sums);
-	}
 	for (size_t half = SIMD_DOUBLES / 2; half > 0; half /= 2)
 		for (size_t l = 0; l < half; l++)
 			sums[l] += sums[l + half];
@@ -101,14 +95,25 @@ static float jsd(const struct measure *m, const struct measure_query *query, con
 	return divergence >= 1 ? 1 : divergence > 0 ? (float)sqrt(divergence) : 0;
 }
 
+/* A piece of the query is widened once for all rows. */
 static void jsd_many(const struct measure *m, const struct measure_query *query, const uint8_t *base,
 		     const uint32_t *ordinals, uint32_t count, const double *norms, float *out)
 {
 	size_t stride = cel_vector_size(m->type, m->dim);
-	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *row = base + ordinals[i] * stride;
-		out[i] = jsd(m, query, row, norms != NULL ? norms[i] : element_sum(m, row));
+	float p[PIECE], q[PIECE];
+	double scales[MEASURE_MAX], sums[MEASURE_MAX][SIMD_DOUBLES];
+	memset(sums, 0, count * sizeof *sums);
+	for (uint32_t i = 0; i < count; i++)
+		scales[i] = 1 / (norms != NULL ? norms[i] : element_sum(m, base + ordinals[i] * stride));
+	for (uint32_t start = 0; start < m->dim; start += PIECE) {
+		uint32_t n = m->dim - start < PIECE ? m->dim - start : PIECE;
+		const float *x = widen(m, query->vector, start, n, p);
+		for (uint32_t i = 0; i < count; i++)
+			m->kernels->jsd_f32(x, widen(m, base + ordinals[i] * stride, start, n, q), 1 / query->norm, scales[i], n,
+					    sums[i]);
 	}
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = jsd_finish(sums[i]);
 }
 
 /* ---- bits and places */

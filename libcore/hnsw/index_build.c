@@ -297,7 +297,7 @@ static int measure_recall(struct build *b, uint32_t held_out, struct cel_error *
 static int build_graph(struct build *b, struct cel_error *e)
 {
 	uint32_t n_nodes = b->view.layout.n_nodes;
-	uint32_t held_out = recall_held_out(n_nodes);
+	uint32_t held_out = recall_held_out(n_nodes, b->view.graph.metric);
 	int rc = builder_insert(b->builder, n_nodes - held_out, &b->progress, e);
 	if (rc == 0 && held_out > 0) {
 		builder_trim(b->builder);

@@ -15,7 +15,7 @@ struct recall_row {
 };
 
 /* How many of the last nodes to hold out; 0 if there are too few for a table. */
-uint32_t recall_held_out(uint32_t n_nodes);
+uint32_t recall_held_out(uint32_t n_nodes, enum cel_metric metric);
 
 /* index: the graph without its last `held_out` nodes. Returns the rows filled, or negative. */
 int recall_measure(const struct hnsw_index *index, uint32_t held_out, struct team *team,
