@@ -147,7 +147,7 @@ int quarantine_drop_own(struct quarantine *q, struct store_read *read, struct ce
 	while ((rc = store_read_next_ref(read, QUARANTINE_PREFIX, position, &cid, e)) > 0) {
 		const struct kept_since *kept = find(q, &cid);
 		if (kept != NULL && kept->is_own != 0 && kept->time == quarantine_time(position))
-			rc = quarantine_drop(q, &cid, e);
+			rc = add(q, &cid, kept->time, false, e); /* also if a batch that failed was to take it away */
 		if (rc < 0)
 			break;
 	}

@@ -60,8 +60,10 @@ static int finish(struct session *s, struct cel_error *e)
 	t->phase = TAKE_ENDED;
 	s->progress.phase = "apply";
 	int rc = s->side->take_finish(t->taker, &t->result, e);
+	if (rc < 0)
+		return rc;
 	taking_end(s, false);
-	return rc < 0 ? rc : 1;
+	return 1;
 }
 
 /* After a page, or answers: 1 if there is nothing more to be had. */

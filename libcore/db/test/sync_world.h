@@ -25,6 +25,11 @@ int index_follow(struct cel_store *store, const char *rev, const struct cel_inde
 	return 0;
 }
 
+uint32_t db_thread_count(uint32_t wanted)
+{
+	return wanted != 0 ? wanted : 2;
+}
+
 int db_schemas_agree(const struct cel_schema *a, const struct cel_schema *b, struct cel_error *error)
 {
 	return schema_equal(a, b) ? 0 : error_set(error, CEL_EDATA, "the schemas differ");
