@@ -60,7 +60,7 @@ static void search_node(struct builder *b, struct worker *w, uint32_t place)
 		walk_beam(&w->walk, g, level, 1, b->ef);
 		for (uint32_t i = 0; i < w->walk.size; i++)
 			w->keys[i] = w->walk.pool[i] & ~1ull;
-		uint32_t count = prune(&w->pruner, g, w->keys, w->walk.size, own_links(b, level));
+		uint32_t count = choose_links(b, w, level, w->keys, 0, w->walk.size, own_links(b, level));
 		row_set(b, level, node, w->keys, count);
 		size_t slot = place - b->start;
 		for (uint32_t l = 0; l < level; l++)
@@ -151,7 +151,7 @@ static void connect_target(struct builder *b, struct worker *w, const struct edg
 	for (uint32_t i = 0; i < count; i++)
 		w->keys[have + i] = edges[i].key;
 	keys_sort(w->keys, have + count);
-	uint32_t kept = prune(&w->pruner, &b->graph, w->keys, have + count, row_limit(b, level));
+	uint32_t kept = choose_links(b, w, level, w->keys, 0, have + count, row_limit(b, level));
 	row_set(b, level, target, w->keys, kept);
 }
 
@@ -231,7 +231,7 @@ static void trim_work(void *context, uint32_t worker)
 				uint32_t have = row_keys(b, w, level, node);
 				keys_sort(w->keys, have);
 				row_set(b, level, node, w->keys,
-					prune(&w->pruner, &b->graph, w->keys, have, row_limit(b, level)));
+					choose_links(b, w, level, w->keys, 0, have, row_limit(b, level)));
 			}
 		}
 	}

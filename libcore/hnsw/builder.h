@@ -59,6 +59,15 @@ static inline uint32_t *builder_row(struct builder *b, uint32_t level, uint32_t 
 	return b->rows[level] + (size_t)node * b->graph.width[level];
 }
 
+/* The links of a row on the level, of w->keys or others as for prune_beyond: on level 0 as many as there are room and
+ * candidates for. */
+static inline uint32_t choose_links(struct builder *b, struct worker *w, uint32_t level, uint64_t *keys, uint32_t n_kept,
+				    uint32_t count, uint32_t limit)
+{
+	n_kept = prune_beyond(&w->pruner, &b->graph, keys, n_kept, count, limit);
+	return level == 0 ? prune_fill(&w->pruner, keys, n_kept, limit) : n_kept;
+}
+
 uint32_t row_count(const uint32_t *row, uint32_t width);
 void row_set(struct builder *b, uint32_t level, uint32_t node, const uint64_t *keys, uint32_t count);
 /* The row's links as keys in w->keys; returns how many. */

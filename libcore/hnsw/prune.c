@@ -4,8 +4,9 @@
  * one-to-many kernel), so the comparisons are those of the plain double loop with early exit, but in long runs. The
  * window keeps the work small when `limit` is reached early.
  *
- * Places that are left go to the nearest of those dropped. A row is read whole in any case, and longer ones find more for
- * the same beam: Fashion-MNIST at ef 10 .948 -> .976, words at ef 200 .955 -> .965 (docs/adr/0009-faster-walks.md). */
+ * On level 0 places that are left go to the nearest of those dropped. A row is read whole in any case, and longer ones find
+ * more for the same beam: Fashion-MNIST at ef 10 .948 -> .976, words at ef 200 .955 -> .965. Above, where a walk goes one node at
+ * a time, they would only cost distances (docs/adr/0009-faster-walks.md). */
 #include "prune.h"
 
 #include <string.h>
@@ -105,6 +106,11 @@ uint32_t prune_beyond(struct pruner *p, const struct graph *g, uint64_t *keys, u
 		}
 		note_dropped(p, candidates, n_candidates, keys + n_before, n_kept - n_before);
 	}
+	return n_kept;
+}
+
+uint32_t prune_fill(const struct pruner *p, uint64_t *keys, uint32_t n_kept, uint32_t limit)
+{
 	for (uint32_t i = 0; i < p->n_dropped && n_kept < limit; i++)
 		keys[n_kept++] = p->dropped[i];
 	return n_kept;

@@ -212,23 +212,36 @@ static uint32_t row_constant(const uint8_t *row, size_t count)
 	return squares - 256 * sum;
 }
 
-typedef float floats16 __attribute__((vector_size(64)));
-typedef int32_t ints16 __attribute__((vector_size(64)));
+typedef float floats4 __attribute__((vector_size(16)));
+typedef int32_t ints4 __attribute__((vector_size(16)));
+typedef uint16_t shorts8 __attribute__((vector_size(16)));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
-/* to_code of 16 elements; the last argument collects bits where offset + code is not the element. */
-static inline bytes16 to_codes(const float *x, const float *offset, float scale, ints16 *differing)
+/* to_code of 4 elements; collects bits where offset + code is not the element. */
+static inline ints4 to_codes(const float *x, const float *offset, float scale, ints4 *differing)
 {
-	floats16 element, base;
+	floats4 element, base;
 	memcpy(&element, x, sizeof element);
 	memcpy(&base, offset, sizeof base);
-	floats16 v = (element - base) * scale, most = (floats16){0} + 255;
-	v = (floats16)((ints16)v & (v > 0));
-	ints16 is_less = v < most;
-	v = (floats16)(((ints16)v & is_less) | ((ints16)most & ~is_less));
-	ints16 code = __builtin_convertvector(v + 0.5f, ints16);
-	*differing |= base + __builtin_convertvector(code, floats16) != element;
-	return __builtin_convertvector(code, bytes16);
+	floats4 v = (element - base) * scale, most = (floats4){0} + 255;
+	v = (floats4)((ints4)v & (v > 0));
+	ints4 is_less = v < most;
+	v = (floats4)(((ints4)v & is_less) | ((ints4)most & ~is_less));
+	ints4 code = __builtin_convertvector(v + 0.5f, ints4);
+	*differing |= base + __builtin_convertvector(code, floats4) != element;
+	return code;
+}
+
+static inline bytes16 to_codes16(const float *x, const float *offset, float scale, ints4 *differing)
+{
+	shorts8 half[2];
+	for (int i = 0; i < 2; i++) {
+		ints4 a = to_codes(x + i * 8, offset + i * 8, scale, differing);
+		ints4 b = to_codes(x + i * 8 + 4, offset + i * 8 + 4, scale, differing);
+		half[i] = __builtin_shufflevector((shorts8)a, (shorts8)b, 0, 2, 4, 6, 8, 10, 12, 14);
+	}
+	return __builtin_shufflevector((bytes16)half[0], (bytes16)half[1], 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28,
+				       30);
 }
 
 /* x: any alignment. Returns whether the codes are the elements: offset + code each, in whole numbers if the offsets and the
@@ -236,11 +249,11 @@ static inline bytes16 to_codes(const float *x, const float *offset, float scale,
 static bool encode(const struct quantiser *q, const void *x, uint8_t *row)
 {
 	const float *elements = x;
-	ints16 differing = {0};
+	ints4 differing = {0};
 	uint32_t d = 0;
 	bool is_same = true;
 	for (; d + 16 <= q->dim; d += 16) {
-		bytes16 codes = to_codes(elements + d, q->offset + d, q->scale, &differing);
+		bytes16 codes = to_codes16(elements + d, q->offset + d, q->scale, &differing);
 		memcpy(row + d, &codes, sizeof codes);
 	}
 	for (; d < q->dim; d++) {
@@ -249,7 +262,7 @@ static bool encode(const struct quantiser *q, const void *x, uint8_t *row)
 		row[d] = to_code((element - q->offset[d]) * q->scale);
 		is_same = is_same && q->offset[d] + (float)row[d] == element;
 	}
-	for (uint32_t i = 0; i < 16; i++)
+	for (uint32_t i = 0; i < 4; i++)
 		is_same = is_same && differing[i] == 0;
 	memset(row + q->dim, 0, quantise_stride(q->dim) - q->dim);
 	return is_same;

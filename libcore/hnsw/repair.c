@@ -127,8 +127,7 @@ static void adopt_row(struct adoption *a, uint32_t worker, uint32_t level, uint3
 	struct worker *w = &b->workers[worker];
 	measure(b, w, node, c.keys, c.count);
 	rank(&c, node);
-	row_set(b, level, node, c.keys,
-		prune_beyond(&w->pruner, &b->graph, c.keys, c.kept, c.count, row_limit(b, level)));
+	row_set(b, level, node, c.keys, choose_links(b, w, level, c.keys, c.kept, c.count, row_limit(b, level)));
 }
 
 static void adopt_work(void *context, uint32_t worker)

@@ -34,6 +34,7 @@ typedef uint8_t ubytes16 __attribute__((vector_size(16)));
 typedef int16_t shorts16 __attribute__((vector_size(32)));
 typedef int32_t ints4 __attribute__((vector_size(16)));
 typedef int32_t ints16 __attribute__((vector_size(64)));
+typedef float floats4 __attribute__((vector_size(16)));
 
 /* splitmix64 of the number of the word, bit by bit. */
 static uint64_t random_word(uint64_t number)
@@ -218,6 +219,19 @@ static void put_table(const int8_t component[4], uint8_t *out)
 	memcpy(out + sizeof entries, &entries, sizeof entries);
 }
 
+/* y = y * factor, to the nearest whole number. */
+static void round_components(int32_t *y, uint32_t n, float factor)
+{
+	for (uint32_t i = 0; i < n; i += 4) {
+		ints4 x;
+		memcpy(&x, y + i, sizeof x);
+		floats4 v = __builtin_convertvector(x, floats4) * factor, half = (floats4){0} + 0.5f;
+		half = (floats4)((ints4)half | ((v < 0) & INT32_MIN));
+		x = __builtin_convertvector(v + half, ints4);
+		memcpy(y + i, &x, sizeof x);
+	}
+}
+
 void sketch_query_set(const struct sketcher *s, const struct query_code *query, struct sketch_query *out)
 {
 	int32_t y[SKETCH_DIRECTIONS_MAX], most = 1;
@@ -228,12 +242,11 @@ void sketch_query_set(const struct sketcher *s, const struct query_code *query, 
 		most = size > most ? size : most;
 	}
 	float step = (float)most / LEVELS, inverse = LEVELS / (float)most;
+	round_components(y, n, inverse);
 	for (uint32_t group = 0; group < n / 4; group++) {
 		int8_t component[4];
-		for (uint32_t i = 0; i < 4; i++) {
-			float v = (float)y[i * (n / 4) + group] * inverse;
-			component[i] = (int8_t)(int)(v < 0 ? v - 0.5f : v + 0.5f);
-		}
+		for (uint32_t i = 0; i < 4; i++)
+			component[i] = (int8_t)y[i * (n / 4) + group];
 		put_table(component, out->tables + group / 4 * 128 + group % 4 / 2 * 32 + group % 2 * 64);
 	}
 	out->noise = step * step / 12;

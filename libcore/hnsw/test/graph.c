@@ -210,8 +210,8 @@ static int key_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Algorithm 4 as printed, with keepPrunedConnections. */
-static uint32_t plain_prune(const struct rows *r, uint64_t *keys, uint32_t count, uint32_t limit)
+/* Algorithm 4 as printed, with keepPrunedConnections; *n_good: how many there are without. */
+static uint32_t plain_prune(const struct rows *r, uint64_t *keys, uint32_t count, uint32_t limit, uint32_t *n_good)
 {
 	uint64_t dropped[400];
 	uint32_t kept = 0, n_dropped = 0;
@@ -224,6 +224,7 @@ static uint32_t plain_prune(const struct rows *r, uint64_t *keys, uint32_t count
 		else
 			dropped[n_dropped++] = keys[i];
 	}
+	*n_good = kept;
 	for (uint32_t i = 0; i < n_dropped && kept < limit; i++)
 		keys[kept++] = dropped[i];
 	return kept;
@@ -245,8 +246,11 @@ static void test_prune(void **state)
 				keys[count++] = key_make(plain_code_distance(&r, node, i), i);
 		qsort(keys, count, sizeof *keys, key_compare);
 		memcpy(expected, keys, sizeof keys);
+		uint32_t n_good, n_all = plain_prune(&r, expected, count, limit, &n_good);
 		uint32_t n = prune(&p, &r.graph, keys, count, limit);
-		assert_int_equal(n, plain_prune(&r, expected, count, limit));
+		assert_int_equal(n, n_good);
+		n = prune_fill(&p, keys, n, limit);
+		assert_int_equal(n, n_all);
 		assert_memory_equal(keys, expected, n * sizeof *keys);
 	}
 	pruner_release(&p);
