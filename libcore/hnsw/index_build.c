@@ -27,6 +27,14 @@
 #include "repair.h"
 #include "rows.h"
 
+/* Rows of level 0 in the file before the last nodes are in. */
+struct provisional {
+	uint64_t offset; /* in the file, of what is put next */
+	uint8_t *map;
+	size_t map_size;
+	const uint8_t *rows; /* NULL: there are none */
+};
+
 struct build {
 	const struct hnsw_params *params;
 	const struct hnsw_index *parent; /* NULL: a fresh build */
@@ -40,6 +48,7 @@ struct build {
 	struct builder *builder;
 	struct file_writer writer;
 	bool is_writing;
+	struct provisional provisional;
 	struct hnsw_index view; /* what a search sees of it; its layout becomes the file's */
 	uint64_t ids_size;
 	uint8_t recall[RECALL_ROWS_MAX * RECALL_ROW_SIZE];
@@ -236,38 +245,33 @@ static int make_codes(struct build *b, struct cel_error *e)
 	return 0;
 }
 
-/* The graph so far as a search will see it. The rows with their sketches lie in the file for the time being, where their final
- * ones will overwrite them: in memory they would be more than all the rest. */
-struct provisional {
-	struct build *build;
-	uint64_t offset; /* in the file, of what is put next */
-	uint8_t *map;
-	size_t map_size;
-};
-
 static int put_provisional(void *context, const uint8_t *rows, size_t size, struct cel_error *e)
 {
-	struct provisional *p = context;
-	int rc = tempfile_write(&p->build->writer.file, rows, size, (long long)p->offset, e);
-	p->offset += size;
+	struct build *b = context;
+	int rc = tempfile_write(&b->writer.file, rows, size, (long long)b->provisional.offset, e);
+	b->provisional.offset += size;
 	return rc;
 }
 
-static int map_provisional(struct provisional *p, struct graph *graph, struct cel_error *e)
+/* The graph so far as a search will see it. The rows with their sketches lie in the file for the time being: in memory they
+ * would be more than all the rest. The final ones overwrite them, and are the same but for a few. */
+static int map_provisional(struct build *b, struct graph *graph, struct cel_error *e)
 {
-	struct build *b = p->build;
+	struct provisional *p = &b->provisional;
 	const struct layout *l = &b->view.layout;
 	uint64_t start = l->sections[SECTION_LINKS].offset, skip = start % 4096;
 	p->offset = start;
-	int rc = rows_make(graph, &b->view.sketcher, l, b->team, &(struct rows_sink){put_provisional, p}, e);
+	int rc = rows_make(graph, &b->view.sketcher, l, NULL, b->team, &(struct rows_sink){put_provisional, b}, e);
 	if (rc < 0)
 		return rc;
-	p->map_size = l->sections[SECTION_LINKS].size + skip;
-	void *map = mmap(NULL, p->map_size, PROT_READ, MAP_SHARED, b->writer.file.fd, (off_t)(start - skip));
+	size_t size = l->sections[SECTION_LINKS].size + skip;
+	void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, b->writer.file.fd, (off_t)(start - skip));
 	if (map == MAP_FAILED)
 		return error_set_errno(e, CEL_EIO, errno, "cannot map the index that is being built");
 	p->map = map;
-	const void *rows = p->map + skip;
+	p->map_size = size;
+	p->rows = p->map + skip;
+	const void *rows = p->rows;
 	graph->links[0] = rows;
 	graph->width[0] = 2 * l->params.M;
 	graph->pitch[0] = (uint32_t)layout_row_size(l->params.M, l->n_directions) / 4;
@@ -280,12 +284,9 @@ static int measure_recall(struct build *b, uint32_t held_out, struct cel_error *
 	struct hnsw_index seen = b->view;
 	seen.graph = *builder_graph(b->builder);
 	struct recall_row rows[RECALL_ROWS_MAX];
-	struct provisional provisional = {.build = b};
-	int n_rows = b->view.layout.n_directions > 0 ? map_provisional(&provisional, &seen.graph, e) : 0;
+	int n_rows = b->view.layout.n_directions > 0 ? map_provisional(b, &seen.graph, e) : 0;
 	if (n_rows == 0)
 		n_rows = recall_measure(&seen, held_out, b->team, rows, e);
-	if (provisional.map != NULL)
-		munmap(provisional.map, provisional.map_size);
 	if (n_rows < 0)
 		return n_rows;
 	for (int i = 0; i < n_rows; i++)
@@ -369,7 +370,8 @@ static int write_graph(struct build *b, struct cel_error *e)
 	if (rc == 0)
 		rc = begin_section(b, SECTION_LINKS, e);
 	if (rc == 0)
-		rc = rows_make(builder_graph(b->builder), &b->view.sketcher, l, b->team, &(struct rows_sink){put_rows, b}, e);
+		rc = rows_make(builder_graph(b->builder), &b->view.sketcher, l, b->provisional.rows, b->team,
+			       &(struct rows_sink){put_rows, b}, e);
 	if (rc == 0)
 		rc = begin_section(b, SECTION_UPPER_LINKS, e);
 	for (uint32_t level = 1; level < l->n_levels && rc == 0; level++)
@@ -430,6 +432,8 @@ static void build_release(struct build *b)
 	mem_free(b->offset);
 	if (b->view.map != NULL)
 		munmap((void *)(uintptr_t)b->view.map, b->view.map_size);
+	if (b->provisional.map != NULL)
+		munmap(b->provisional.map, b->provisional.map_size);
 	if (b->is_writing)
 		file_writer_release(&b->writer);
 }

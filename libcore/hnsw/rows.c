@@ -16,6 +16,7 @@ struct maker {
 	const struct sketcher *sketcher;
 	size_t links_size, row_size;
 	uint32_t width, start; /* links a row; first row of the block */
+	const uint8_t *before;
 	uint8_t *block;
 	struct share share;
 };
@@ -23,6 +24,11 @@ struct maker {
 static void make_row(const struct maker *m, uint32_t node, uint8_t *out)
 {
 	const uint32_t *row = graph_row(m->graph, 0, node);
+	const uint8_t *before = m->before != NULL ? m->before + (size_t)node * m->row_size : NULL;
+	if (before != NULL && memcmp(before, row, m->width * sizeof *row) == 0) {
+		memcpy(out, before, m->row_size);
+		return;
+	}
 	memset(out, 0, m->links_size);
 	memcpy(out, row, m->width * sizeof *row); /* hosts are little-endian: distance.c */
 	out += m->links_size;
@@ -45,13 +51,13 @@ static void make_work(void *context, uint32_t worker)
 			make_row(m, m->start + (uint32_t)i, m->block + i * m->row_size);
 }
 
-int rows_make(const struct graph *graph, const struct sketcher *sketcher, const struct layout *layout, struct team *team,
-	      const struct rows_sink *sink, struct cel_error *e)
+int rows_make(const struct graph *graph, const struct sketcher *sketcher, const struct layout *layout, const uint8_t *before,
+	      struct team *team, const struct rows_sink *sink, struct cel_error *e)
 {
 	struct maker m = {
 		.graph = graph, .sketcher = layout->n_directions > 0 ? sketcher : NULL, .width = 2 * layout->params.M,
 		.links_size = layout_links_size(layout->params.M, layout->n_directions),
-		.row_size = layout_row_size(layout->params.M, layout->n_directions),
+		.row_size = layout_row_size(layout->params.M, layout->n_directions), .before = before,
 	};
 	uint32_t rows = (uint32_t)(BLOCK_SIZE / m.row_size);
 	MEM_CLEANUP uint8_t *block = mem_alloc_aligned(64, rows * m.row_size);

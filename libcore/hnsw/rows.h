@@ -12,8 +12,9 @@ struct rows_sink {
 };
 
 /* All rows of the graph's level 0, some at a time, in order. graph: as while building, with codes; sketcher: of the layout,
- * if it has directions. */
-int rows_make(const struct graph *graph, const struct sketcher *sketcher, const struct layout *layout, struct team *team,
-	      const struct rows_sink *sink, struct cel_error *e);
+ * if it has directions. before: NULL, or what was made of the same codes earlier: rows whose links are still the same are
+ * taken from there; a row may be overwritten once it was put. */
+int rows_make(const struct graph *graph, const struct sketcher *sketcher, const struct layout *layout, const uint8_t *before,
+	      struct team *team, const struct rows_sink *sink, struct cel_error *e);
 
 #endif

@@ -45,13 +45,13 @@ static int put_rows(void *context, const uint8_t *rows, size_t size, struct cel_
 	return 0;
 }
 
-static void make_rows(struct scene *s, uint32_t threads)
+static void make_rows(struct scene *s, const uint8_t *before, uint32_t threads)
 {
 	struct team *team;
 	struct rows_sink sink = {put_rows, s};
 	assert_int_equal(team_new(threads, &team, NULL), 0);
 	s->put = 0;
-	assert_int_equal(rows_make(&s->plain, &s->sketcher, &s->layout, team, &sink, NULL), 0);
+	assert_int_equal(rows_make(&s->plain, &s->sketcher, &s->layout, before, team, &sink, NULL), 0);
 	assert_int_equal(s->put, s->rows_size);
 	team_free(team);
 }
@@ -106,7 +106,7 @@ static struct scene *scene_new(uint32_t M, uint64_t *random)
 	link_nodes(s, random);
 	s->rows_size = (size_t)N * layout_row_size(M, DIRECTIONS);
 	s->rows = mem_alloc_aligned(64, s->rows_size);
-	make_rows(s, 1);
+	make_rows(s, NULL, 1);
 	s->sifted = s->plain;
 	s->sifted.links[0] = (const void *)s->rows;
 	s->sifted.pitch[0] = (uint32_t)layout_row_size(M, DIRECTIONS) / 4;
@@ -201,13 +201,35 @@ static void test_rows(void **state)
 	uint8_t *first = malloc(s->rows_size);
 	memcpy(first, s->rows, s->rows_size);
 	for (uint32_t threads = 2; threads <= 4; threads++) {
-		make_rows(s, threads);
+		make_rows(s, NULL, threads);
 		assert_memory_equal(first, s->rows, s->rows_size);
 	}
 	s->codes[77 * s->plain.code_stride + 5] ^= 64; /* negative control */
-	make_rows(s, 2);
+	make_rows(s, NULL, 2);
 	assert_memory_not_equal(first, s->rows, s->rows_size);
+	make_rows(s, first, 2); /* made of other codes: nothing is looked at but links */
+	assert_memory_equal(first, s->rows, s->rows_size);
 	free(first);
+	scene_free(s);
+}
+
+/* With rows of before, some of whose links have changed, the same come out as without. */
+static void test_rows_again(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	struct scene *s = scene_new(20, &random);
+	uint8_t *before = malloc(s->rows_size), *wanted = malloc(s->rows_size);
+	memcpy(before, s->rows, s->rows_size);
+	for (uint32_t node = 0; node < N; node += 3)
+		s->links[node * 40 + random_next(&random) % 40] = node % 2 == 0 ? LINK_NONE : node / 2;
+	make_rows(s, NULL, 1);
+	memcpy(wanted, s->rows, s->rows_size);
+	assert_memory_not_equal(before, wanted, s->rows_size);
+	make_rows(s, before, 2);
+	assert_memory_equal(wanted, s->rows, s->rows_size);
+	free(before);
+	free(wanted);
 	scene_free(s);
 }
 
@@ -215,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_walks), cmocka_unit_test(test_masked), cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rows_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
