@@ -25,10 +25,11 @@ examples_of() { python3 "$CLI/examples.py" "$1"; }
 	local page section
 	for page in "$PAGES"/*.[17]; do
 		echo "$page"
+		mandoc -T lint -W warning "$page"
+		case $page in */cel-protocol.7) continue ;; esac # of bytes, not of a command
 		for section in NAME SYNOPSIS DESCRIPTION OPTIONS "EXIT STATUS" EXAMPLES "SEE ALSO"; do
 			grep -q "^\.Sh $section\$" "$page" || { echo "no $section"; return 1; }
 		done
-		mandoc -T lint -W warning "$page"
 	done
 }
 

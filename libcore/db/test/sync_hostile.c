@@ -581,6 +581,87 @@ static void what_is_no_message_is_refused(void **state)
 	buf_release(&long_one);
 }
 
+/* ---- a client that asks for what it was not offered */
+
+static void put_message(struct buf *b, const struct message *m)
+{
+	assert_ok(message_put(m, b, &e));
+}
+
+static struct message ask_of(unsigned kind, unsigned commit, unsigned what, const char *key)
+{
+	return (struct message){.type = MESSAGE_ASK,
+				.ask = {.kind = kind, .commit = commit, .what = what, .key = slice_text(key)}};
+}
+
+/* A fresh server gets all of it; what it comes to. */
+static int serve(const struct message *messages, size_t n, unsigned n_times)
+{
+	struct session *s, *client;
+	struct session_server server = {.side = &there.side};
+	struct session_client call = {.store = ""};
+	struct buf bytes = {0};
+	struct slice out;
+	struct message fetch = {.type = MESSAGE_FETCH, .fetch = {.rev = slice_text("words")}}, have = {.type = MESSAGE_HAVE, .have.is_last = 1};
+	assert_ok(session_call_new(&client, &call, &e));
+	assert_ok(session_output(client, &out, &e));
+	assert_ok(buf_append(&bytes, out.data, out.size, &e));
+	session_free(client);
+	put_message(&bytes, &fetch);
+	put_message(&bytes, &have);
+	assert_ok(session_serve_new(&s, &server, &e));
+	assert_ok(session_receive(s, buf_slice(&bytes), &e));
+	while (session_output(s, &out, &e) == 0 && out.size > 0)
+		session_sent(s, out.size);
+	size_t begin = bytes.size;
+	for (unsigned k = 0; k < n_times; k++)
+		for (size_t i = 0; i < n; i++)
+			if (messages[i].type != MESSAGE_END)
+				put_message(&bytes, &messages[i]);
+	if (n > 0 && messages[n - 1].type == MESSAGE_END) { /* a right one, over all there was */
+		struct message end = {.type = MESSAGE_END, .end.count = 3 + (n - 1) * n_times};
+		uint8_t digest[SHA256_SIZE];
+		sha256(bytes.data, bytes.size, digest);
+		end.end.digest = slice_make(digest, sizeof digest);
+		put_message(&bytes, &end);
+	}
+	int rc = session_receive(s, slice_make(bytes.data + begin, bytes.size - begin), &e);
+	while (rc == 0 && (rc = session_output(s, &out, &e)) == 0 && out.size > 0)
+		session_sent(s, out.size);
+	session_free(s);
+	buf_release(&bytes);
+	return rc;
+}
+
+static void only_what_was_offered_is_given(void **state)
+{
+	(void)state;
+	const struct message end = {.type = MESSAGE_END}, next = {.type = MESSAGE_NEXT}, done = {.type = MESSAGE_DONE},
+			     have = {.type = MESSAGE_HAVE}, list = {.type = MESSAGE_LIST};
+	/* control: these are right */
+	const struct message good[] = {ask_of(1, 0, 0, ""), ask_of(1, 2, 1, ""), ask_of(2, 2, SYNC_ROOT, ""),
+				       ask_of(3, 1, SYNC_ROOT, ""), ask_of(4, 1, 0, "id000000")};
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_ok(serve((struct message[]){good[i], end}, 2, 1));
+	const struct message bad[] = {
+		ask_of(0, 0, 0, ""), ask_of(9, 0, 0, ""), ask_of(1, 3, 0, ""), ask_of(1, 0, 1, ""), ask_of(1, 2, 2, ""),
+		ask_of(1, 2, 3, ""), ask_of(1, 2, 0, "x"), ask_of(2, 2, 1, ""), ask_of(2, 2, 0, "id000001x"),
+		ask_of(2, 2, 9, "id000001"), ask_of(3, 2, 1, "zzz"), ask_of(4, 2, 0, "nothing"), ask_of(4, 2, 0, ""),
+		ask_of(4, 2, 1, "id000000"),
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (serve((struct message[]){bad[i], end}, 2, 1) != CEL_EPROTOCOL)
+			fail_msg("ask %u was answered", (unsigned)i);
+	assert_code(CEL_EPROTOCOL, serve((struct message[]){good[0], end}, 2, 1025)); /* the bound is 1024 */
+	assert_ok(serve((struct message[]){good[4], end}, 2, 1024));
+	assert_code(CEL_EPROTOCOL, serve(&end, 1, 1));
+	assert_code(CEL_EPROTOCOL, serve(&next, 1, 1));
+	assert_code(CEL_EPROTOCOL, serve(&have, 1, 1));
+	assert_code(CEL_EPROTOCOL, serve(&list, 1, 1));
+	assert_code(CEL_EPROTOCOL, serve((struct message[]){good[0], done}, 2, 1));
+	assert_ok(serve(&done, 1, 1));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -588,6 +669,7 @@ int main(void)
 		T(changed_messages_are_refused),
 		T(trees_that_break_the_rules_are_refused),
 		T(what_is_no_message_is_refused),
+		T(only_what_was_offered_is_given),
 	};
 #undef T
 	return cmocka_run_group_tests(tests, NULL, NULL);
