@@ -2,6 +2,8 @@
 /* Sessions between two real stores over a wire in memory: greeting, listing, access. */
 #include "sync_world.h"
 
+#include "forgotten.h"
+
 static char directory[256];
 static struct host here, there;
 static const struct cel_schema schema = {.dim = 8, .type = CEL_F32, .metric = CEL_L2, .model = "m"};
@@ -117,6 +119,113 @@ static void copies_a_large_tree_node_by_node(void **state)
 	}
 }
 
+/* The giver has forgotten the tree that both would begin from. */
+static void compares_nodes_where_no_patch_can_be(void **state)
+{
+	(void)state;
+	static const struct cel_schema large = {.dim = 100, .type = CEL_F32, .metric = CEL_L2};
+	struct session_fetched f;
+	struct session_counts counts;
+	struct store_batch *batch;
+	char ref[FORGOTTEN_REF_MAX];
+	host_create(&there, "big", &large);
+	struct cid base = host_commit(&there, "big", &(struct edits){0, 1, 20000, 1}, 10);
+	assert_ok(fetch(&here, &there, "big", 0, &f, NULL));
+	struct cid head = host_commit(&there, "big", &(struct edits){5, 1000, 20000, 2}, 11);
+	struct store_ref_update mark = forgotten_mark(&base, ref);
+	assert_ok(store_batch_begin(there.store.store, 0, &batch, &e));
+	assert_ok(store_batch_commit(batch, NULL, &mark, 1, 0, &e));
+	store_batch_free(batch);
+	assert_ok(fetch(&here, &there, "big", 0, &f, &counts));
+	check_whole(&here, &head);
+	print_message("20 of 20,000 by nodes: %u nodes, %u values, %u bytes, %u round trips\n", (unsigned)f.nodes, (unsigned)f.values,
+		      (unsigned)(counts.sent + counts.received), (unsigned)counts.round_trips);
+	assert_true(f.changes == 0 && f.values == 20 && f.nodes >= 21 && f.nodes < 60);
+	assert_true(counts.sent + counts.received < 200000);
+	assert_int_equal(count_refs(&here, "quarantine/"), 0);
+}
+
+/* More commits than a page has, and more of our own than the first names of what is here reach. */
+static void long_histories_meet(void **state)
+{
+	(void)state;
+	struct session_fetched f;
+	struct session_counts counts;
+	for (unsigned i = 0; i < 1100; i++)
+		host_commit(&there, "words", &(struct edits){i % 100, 1, i % 100 + 1, i + 2}, 10 + i);
+	assert_ok(fetch(&here, &there, "words", 0, &f, &counts));
+	assert_true(f.commits == 1102);
+	check_whole(&here, &f.tip);
+	struct store_batch *batch;
+	struct cid tip = f.tip;
+	assert_ok(store_batch_begin(here.store.store, 0, &batch, &e));
+	host_move(&here, batch, "other", NULL, &tip);
+	struct cid head = host_commit(&there, "words", &(struct edits){3, 1, 4, 1}, 2000);
+	for (unsigned i = 0; i < 60; i++)
+		host_commit(&here, "other", &(struct edits){i, 1, i + 1, i + 7}, 3000 + i);
+	/* what was fetched is forgotten: the line in common is that of `other` alone, 60 commits down */
+	struct store_ref_update gone = {.ref = f.ref, .has_old = true, .old = tip, .is_unlogged = true};
+	assert_ok(store_batch_begin(here.store.store, 0, &batch, &e));
+	assert_ok(store_batch_commit(batch, NULL, &gone, 1, 0, &e));
+	store_batch_free(batch);
+	assert_ok(fetch(&here, &there, "words", 0, &f, &counts));
+	assert_true(cid_equal(&f.tip, &head) && f.changes == 1 && f.commits < 12);
+	assert_int_equal(counts.round_trips, 3);
+	check_whole(&here, &head);
+}
+
+/* Wherever memory runs out, both sides end, and either all is there or nothing has moved. */
+static void memory_may_run_out_anywhere(void **state)
+{
+	(void)state;
+	uint64_t n_failed = 0;
+	bool is_reached = true;
+	host_commit(&there, "words", &(struct edits){0, 3, 100, 2}, 11);
+	for (uint64_t nth = 1; is_reached; nth += 1 + nth / 40) {
+		struct wire w;
+		struct session_fetched f;
+		struct session_client call = {.side = &here.side, .store = ""};
+		struct session_server server = {.side = &there.side};
+		w = (struct wire){0};
+		mem_fault_set(nth);
+		int rc = session_call_new(&w.client, &call, &e);
+		if (rc == 0)
+			rc = session_serve_new(&w.server, &server, &e);
+		if (rc == 0)
+			rc = session_fetch(w.client, "words", NULL, &f, &e);
+		bool is_moving = rc == 0;
+		while (is_moving) {
+			struct slice out;
+			is_moving = false;
+			for (int i = 0; i < 2; i++) {
+				struct session *from = i == 0 ? w.client : w.server, *to = i == 0 ? w.server : w.client;
+				int rc_out = session_output(from, &out, &e);
+				if (out.size > 0) {
+					session_receive(to, out, &e);
+					session_sent(from, out.size);
+					is_moving = true;
+				}
+				(void)rc_out;
+			}
+		}
+		is_reached = mem_fault_count() >= nth;
+		mem_fault_set(0);
+		bool is_done = w.client != NULL && rc == 0 && session_state(w.client) == SESSION_IDLE;
+		n_failed += !is_done;
+		assert_true(is_done || count_refs(&here, "fetched/") == 0);
+		if (is_done) { /* as before, for the next */
+			struct store_batch *batch;
+			struct store_ref_update gone = {.ref = f.ref, .has_old = true, .old = f.tip, .is_unlogged = true};
+			check_whole(&here, &f.tip);
+			assert_ok(store_batch_begin(here.store.store, 0, &batch, &e));
+			assert_ok(store_batch_commit(batch, NULL, &gone, 1, 0, &e));
+			store_batch_free(batch);
+		}
+		wire_free(&w);
+	}
+	assert_true(n_failed > 20);
+}
+
 /* ---- pushing */
 
 static void pushes_forward_or_says_why_not(void **state)
@@ -192,6 +301,9 @@ int main(void)
 		T(lists_what_may_be_read),
 		T(fetches_history_and_trees),
 		T(copies_a_large_tree_node_by_node),
+		T(compares_nodes_where_no_patch_can_be),
+		T(long_histories_meet),
+		T(memory_may_run_out_anywhere),
 		T(pushes_forward_or_says_why_not),
 		T(refuses_what_is_not_allowed),
 	};
