@@ -50,6 +50,10 @@ static int read_rows_as(struct reader_options options, uint8_t choice, const uin
 		abort();
 	struct cel_schema schema = {.dim = 1 + choice / 15u % 4u, .type = (enum cel_type)(1 + choice % 5u),
 				    .metric = (enum cel_metric)(1 + choice / 5u % 3u)};
+	if (choice >= 240) /* 1 to 14 bits; distributions; places */
+		schema = choice < 254  ? (struct cel_schema){.dim = choice - 239u, .type = CEL_B1, .metric = CEL_JACCARD}
+			 : choice < 255 ? (struct cel_schema){.dim = 3, .type = CEL_F32, .metric = CEL_JSD}
+					: (struct cel_schema){.dim = 2, .type = CEL_F32, .metric = CEL_HAVERSINE};
 	options.schema = &schema;
 	struct reader *r = NULL;
 	struct cel_error e = {0};
