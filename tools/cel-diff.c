@@ -36,6 +36,8 @@ static const struct cli_option OPTIONS[] = {
 	SOURCE_FORMAT_OPTIONS,
 	{'j', "jobs", "N", "threads (default: all processors)"},
 	{'v', "verbose", NULL, "say more: nodes read (--stat), changes written (--patch)"},
+	PEER_OPTIONS,
+	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
@@ -47,11 +49,12 @@ static const struct cli_command COMMAND = {
 	.summary = "Print what differs between the records of A and those of B, by id, separated by tabs:\n"
 		   "  + ID   - ID   ~ ID DISTANCE KEYS\n"
 		   "added, deleted, changed; DISTANCE is how far the vector moved, KEYS are those of the metadata.\n"
-		   "A and B are revs, or PATH:REV of another store. Without B, what the commit A itself changed.\n"
+		   "A and B are revs, or PATH:REV, [USER@]HOST:PATH:REV or REMOTE:REV of another store. Without B, what the commit A itself changed.\n"
 		   "Exit status 1 means that there are differences.",
 	.options = OPTIONS,
 	.examples = "  cel-diff words~1 words\n"
 		    "  cel-diff --stat words@v1 ../other:words\n"
+		    "  cel-diff --stat words berlin:words\n"
 		    "  cel-diff --patch words~3 words >week.patch\n"
 		    "  cel-diff words~1 words --queries queries.npy -k 10\n",
 };
@@ -59,6 +62,7 @@ static const struct cli_command COMMAND = {
 struct diff_tool {
 	struct cli cli;
 	struct places places;
+	struct peer peer;
 	struct cel_diff_options diff;
 	struct cel_query_options query;
 	struct cel_source_options source;
@@ -74,6 +78,8 @@ static void parse_options(struct diff_tool *tool)
 	struct cli *cli = &tool->cli;
 	int id;
 	while ((id = cli_next(cli)) != 0) {
+		if (peer_take(&tool->peer, id))
+			continue;
 		bool is_source = source_take(cli, id, &tool->source);
 		tool->has_query_option |= is_source || id == 'k' || id == 'j' || id >= OPT_EF;
 		switch (id) {
@@ -338,6 +344,8 @@ static int run_queries(struct diff_tool *tool, struct cel_diff *diff, struct cel
 static int open_sides(struct diff_tool *tool, struct cel_diff_sides *sides)
 {
 	struct cli *cli = &tool->cli;
+	for (int i = 0; i < cli->n_operands; i++) /* what is fetched must be put somewhere */
+		tool->places.is_read_only &= !peer_is_far(cli->operands[i]);
 	int status = cli_open_place(&tool->places, cli->operands[0], &sides->store_a, &tool->a);
 	if (status != 0)
 		return status;
@@ -378,8 +386,9 @@ int main(int argc, char **argv)
 	static struct diff_tool tool = {.end = '\n'};
 	struct cel_diff_sides sides;
 	cli_init(&tool.cli, &COMMAND, argc, argv);
+	peer_init(&tool.peer, &tool.cli);
 	parse_options(&tool);
-	tool.places = (struct places){.cli = &tool.cli, .is_read_only = true};
+	tool.places = (struct places){.cli = &tool.cli, .is_read_only = true, .peer = &tool.peer};
 	int status = check_usage(&tool);
 	if (status == 0)
 		status = open_sides(&tool, &sides);

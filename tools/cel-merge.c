@@ -30,6 +30,7 @@ static const struct cli_option OPTIONS[] = {
 	{OPT_NO_INDEX, "no-index", NULL, "do not build the index"},
 	{OPT_M, "M", "M", "links a node of the index (default 16)"},
 	{OPT_EF_CONSTRUCTION, "ef-construction", "N", "beam while building the index (default 150)"},
+	PEER_OPTIONS,
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
@@ -39,12 +40,14 @@ static const struct cli_option OPTIONS[] = {
 static const struct cli_command COMMAND = {
 	.name = "cel-merge",
 	.usage = "[OPTION]... COLLECTION PLACE\n  or:  cel-merge [OPTION]... --patch FILE COLLECTION",
-	.summary = "Merge PLACE, a rev or PATH:REV of another store, into COLLECTION, or the changes of a patch.\n"
+	.summary = "Merge PLACE, a rev, or PATH:REV, [USER@]HOST:PATH:REV or REMOTE:REV of another store, into COLLECTION, or the\n"
+		   "changes of a patch.\n"
 		   "Prints the conflicts, separated by tabs: ID KIND DECISION.\n"
 		   "Exit status 1 means that there were conflicts and nothing was changed.",
 	.options = OPTIONS,
 	.examples = "  cel-merge words feature\n"
 		    "  cel-merge words ../b-store:words --policy newest\n"
+		    "  cel-merge words backup@host:/srv/store:words --policy newest\n"
 		    "  cel-merge --dry-run words feature\n"
 		    "  cel-diff words~3 words --patch | cel-merge --patch - --store ../b-store words\n",
 };
@@ -52,6 +55,7 @@ static const struct cli_command COMMAND = {
 struct merge_tool {
 	struct cli cli;
 	struct merged merged;
+	struct peer peer;
 	struct cel_merge_options options;
 	const char *patch;
 	bool has_commit_option;
@@ -62,6 +66,8 @@ static void parse_options(struct merge_tool *tool)
 	struct cli *cli = &tool->cli;
 	struct cel_error e;
 	for (int id; (id = cli_next(cli)) != 0;) {
+		if (peer_take(&tool->peer, id))
+			continue;
 		tool->has_commit_option |= id == 'm' || id == OPT_AUTHOR || id == OPT_TIME;
 		switch (id) {
 		case OPT_POLICY:
@@ -112,15 +118,18 @@ static int check_usage(const struct merge_tool *tool)
 	return 0;
 }
 
-/* The collection's store is written to (not in a dry run), the other one only read. */
+/* The collection's store is written to (in a dry run only for what is fetched), the other one only read. */
 static int open_stores(struct merge_tool *tool, struct places *places, struct cel_store **ours, struct cel_store **theirs,
 		       struct cel_place *place)
 {
-	places->is_read_only = tool->options.is_dry_run && tool->patch == NULL;
+	bool is_patch = tool->patch != NULL;
+	places->is_read_only = tool->options.is_dry_run && !is_patch && !peer_is_far(tool->cli.operands[1]);
 	int status = cli_open_default(places, ours);
 	places->is_read_only = true;
-	if (status == 0 && tool->patch == NULL)
+	if (status == 0 && !is_patch)
 		status = cli_open_place(places, tool->cli.operands[1], theirs, place);
+	if (places->origin[0] != '\0')
+		tool->options.origin = places->origin;
 	return status;
 }
 
@@ -132,6 +141,7 @@ int main(int argc, char **argv)
 	struct cel_merge_result result;
 	struct cel_error e;
 	cli_init(&tool.cli, &COMMAND, argc, argv);
+	peer_init(&tool.peer, &tool.cli);
 	parse_options(&tool);
 	merged_init(&tool.merged, &tool.cli, &tool.options);
 	int status = check_usage(&tool);
@@ -139,7 +149,7 @@ int main(int argc, char **argv)
 		return status;
 	if (tool.options.author == NULL && tool.patch != NULL) /* to look it up takes a while */
 		tool.options.author = author_default();
-	struct places places = {.cli = &tool.cli};
+	struct places places = {.cli = &tool.cli, .peer = &tool.peer};
 	const char *collection = tool.cli.operands[0];
 	status = open_stores(&tool, &places, &ours, &theirs, &place);
 	if (status == 0) {

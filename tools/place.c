@@ -50,27 +50,38 @@ static const char *store_of(const char *path, char inside[PATH_MAX])
 	return n < PATH_MAX && stat(inside, &st) == 0 && S_ISDIR(st.st_mode) ? inside : path;
 }
 
+/* Fetches place->rev to the default store, in which it is a commit then. */
+static int fetch(struct places *p, const char *text, struct cel_store **store, struct cel_place *place)
+{
+	struct cel_fetch_result fetched;
+	struct cel_peer *peer;
+	int status = cli_open_default(p, store);
+	if (status == 0)
+		status = peer_open(p->peer, *store, place, &peer);
+	if (status != 0)
+		return status;
+	status = peer_fetch(p->peer, peer, place->rev, false, &fetched);
+	if (status == 0) {
+		peer_say_fetched(p->peer, text, &fetched, peer);
+		snprintf(place->rev, sizeof place->rev, "%s", fetched.commit);
+		memcpy(p->origin, fetched.origin, sizeof p->origin);
+	}
+	cel_peer_free(peer);
+	return status;
+}
+
 int cli_open_place(struct places *p, const char *text, struct cel_store **store, struct cel_place *place)
 {
 	char inside[PATH_MAX];
 	struct cel_error e;
+	p->origin[0] = '\0';
 	if (cel_place_parse(text, place, &e) < 0)
 		return cli_usage(p->cli, "%s", e.message);
-	switch (place->kind) {
-	case CEL_PLACE_HERE:
+	if (peer_is_far(text))
+		return fetch(p, text, store, place);
+	if (place->kind == CEL_PLACE_HERE)
 		return cli_open_default(p, store);
-	case CEL_PLACE_PATH:
-		return open_path(p, store_of(place->path, inside), store);
-	case CEL_PLACE_REMOTE:
-		fprintf(stderr, "%s: '%s' is of the remote '%s', and this version knows no remotes: for a directory write ./%s:%s\n",
-			p->cli->command->name, text, place->remote, place->remote, place->rev);
-		return cel_error_exit_status(CEL_EUNAVAILABLE);
-	case CEL_PLACE_HOST:
-		break;
-	}
-	fprintf(stderr, "%s: '%s' is on the host '%s', and this version reads stores of this host only\n",
-		p->cli->command->name, text, place->host);
-	return cel_error_exit_status(CEL_EUNAVAILABLE);
+	return open_path(p, store_of(place->path, inside), store);
 }
 
 void cli_close_places(struct places *p)

@@ -7,12 +7,15 @@
 #include <sys/types.h>
 
 #include "cli.h"
+#include "peer.h"
 
 #define PLACES_MAX 4
 
 struct places {
 	const struct cli *cli;
 	bool is_read_only; /* how stores are opened */
+	struct peer *peer; /* how other hosts are reached */
+	char origin[320];  /* of the place that was opened last, for cel_merge_options; "" unless it was fetched */
 	size_t n;
 	struct {
 		dev_t device;
@@ -24,7 +27,8 @@ struct places {
 /* The store that --store, CEL_STORE or the working directory means. Returns 0 or an exit status, having said why, as the
  * next one does. Stores belong to the places. */
 int cli_open_default(struct places *p, struct cel_store **out);
-/* The store and the rev of REV, PATH:REV, REMOTE:REV or HOST:PATH:REV. A PATH may be the store or what holds it as ".cel". */
+/* The store and the rev of REV, PATH:REV, REMOTE:REV or HOST:PATH:REV. A PATH may be the store or what holds it as ".cel". What
+ * is far is fetched to the default store, which must be open for writing then: the place is its commit there. */
 int cli_open_place(struct places *p, const char *text, struct cel_store **store, struct cel_place *place);
 void cli_close_places(struct places *p);
 

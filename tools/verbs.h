@@ -16,6 +16,9 @@
 	X("forget", verb_forget, "let go of the trees of old commits")       \
 	X("bisect", verb_bisect, "find the commit that made answers bad")    \
 	X("revert", verb_revert, "take back what a commit changed")          \
+	X("clone", verb_clone, "copy collections of another store to a new one") \
+	X("pull", verb_pull, "fetch from another store, and merge")           \
+	X("push", verb_push, "bring a commit to another store")               \
 	X("remote", verb_remote, "keep short names for other stores")       \
 	X("get", verb_get, "print records as JSON Lines")                    \
 	X("export", verb_export, "write all records of a commit to a file")  \

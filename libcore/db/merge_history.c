@@ -73,6 +73,10 @@ static int merged_ref(const struct merging *m, const char *rev, const struct cid
 	uint8_t id[STORE_ID_SIZE] = {0};
 	char hex[2 * STORE_ID_SIZE + 1], name[CEL_CID_TEXT_SIZE + CEL_NAME_MAX], ref[DB_REF_MAX];
 	struct cid head;
+	if (m->options.origin != NULL) { /* STORE/THEIRS already */
+		snprintf(out, STORE_REF_MAX, "merged/%s/%s", m->collection, m->options.origin);
+		return 0;
+	}
 	int rc = m->theirs == m->ours ? store_batch_id(m->batch, id, e) : store_read_id(m->theirs, id, e);
 	if (rc < 0 && rc != CEL_ENOTFOUND) /* an old store, never written to since, stands as zeros */
 		return rc;

@@ -21,7 +21,7 @@ static int setting_of(const char *name, char out[SETTING_NAME_MAX], struct cel_e
 	if (record_check_collection_name(name, NULL) < 0)
 		return error_set(e, CEL_EUSAGE,
 				 "'%.100s' is no name of a remote: 1 to %u characters of a-z 0-9 . _ -, the first a letter or a digit",
-				 name, CEL_REMOTE_MAX);
+				 name, CEL_NAME_MAX);
 	snprintf(out, SETTING_NAME_MAX, REMOTE_PREFIX "%s", name);
 	return 0;
 }

@@ -489,6 +489,12 @@ void sync_nodes_free(struct sync_nodes *n)
 	mem_free(n);
 }
 
+void sync_nodes_keep(struct sync_nodes *n)
+{
+	if (!n->is_flushed)
+		flush(n, NULL);
+}
+
 int sync_nodes_ask(struct sync_nodes *n, struct sync_ask *out, size_t max, size_t *count, struct cel_error *e)
 {
 	size_t n_nodes = 0;

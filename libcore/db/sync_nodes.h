@@ -15,6 +15,8 @@ struct sync_nodes_counts {
 /* near: the root of a tree that is here and whole, or NULL. All but the counts must outlive the object. */
 int sync_nodes_new(struct cel_store *store, struct quarantine *q, const struct cid *root, uint64_t records, const struct cid *near,
 		   uint32_t commit, struct sync_nodes **out, struct cel_error *e);
+/* The rest will not come: what is whole is written for another try, as far as that is possible. */
+void sync_nodes_keep(struct sync_nodes *n);
 void sync_nodes_free(struct sync_nodes *n);
 /* Up to max questions; 0 when the tree is complete and in the store, kept by the quarantine's ref to its root. */
 int sync_nodes_ask(struct sync_nodes *n, struct sync_ask *out, size_t max, size_t *count, struct cel_error *e);

@@ -74,6 +74,8 @@ void sync_take_end(struct sync_taker *t, bool is_distrusted)
 {
 	if (t == NULL)
 		return;
+	if (t->nodes != NULL && !is_distrusted)
+		sync_nodes_keep(t->nodes);
 	sync_nodes_free(t->nodes);
 	if (is_distrusted)
 		drop_own(t);

@@ -169,6 +169,11 @@ int ssh_explain(const struct ssh *ssh, bool is_begun, struct cel_error *e)
 	return error_set(e, CEL_EPROTOCOL, "%s: the command there ended without an answer: is it cel-serve?", host);
 }
 
+bool ssh_has_failed(const struct ssh *ssh)
+{
+	return ssh->was_ended || !WIFEXITED(ssh->status) || WEXITSTATUS(ssh->status) != 0;
+}
+
 void ssh_free(struct ssh *ssh)
 {
 	if (ssh == NULL)

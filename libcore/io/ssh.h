@@ -23,6 +23,7 @@ void ssh_wait(struct ssh *ssh, double seconds);
 /* Why the conversation ended without being finished, as the exit status tells; is_begun: the other side has said something
  * that made sense. Returns the code that it sets. After ssh_wait. */
 int ssh_explain(const struct ssh *ssh, bool is_begun, struct cel_error *e);
+bool ssh_has_failed(const struct ssh *ssh); /* its exit status is not 0; after ssh_wait */
 void ssh_free(struct ssh *ssh); /* waits for it shortly, if nobody has; NULL is fine */
 
 #endif

@@ -5,12 +5,12 @@
 
 #define CAPACITY_MIN 512.0
 
-void throttle_init(struct throttle *t, uint64_t rate, double now)
+void throttle_init(struct throttle *t, double rate, double now)
 {
-	double capacity = (double)rate / 10;
+	double capacity = rate / 10;
 	if (capacity < CAPACITY_MIN)
 		capacity = CAPACITY_MIN;
-	*t = (struct throttle){.rate = (double)rate, .level = capacity, .capacity = capacity, .filled = now};
+	*t = (struct throttle){.rate = rate, .level = capacity, .capacity = capacity, .filled = now};
 }
 
 size_t throttle_allowed(struct throttle *t, double now)

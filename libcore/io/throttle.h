@@ -12,7 +12,7 @@ struct throttle {
 	double filled; /* when, in seconds */
 };
 
-void throttle_init(struct throttle *t, uint64_t rate, double now);
+void throttle_init(struct throttle *t, double rate, double now);
 size_t throttle_allowed(struct throttle *t, double now); /* SIZE_MAX without a limit */
 void throttle_take(struct throttle *t, size_t bytes);
 /* Seconds until something is allowed: 0 if it is now. */

@@ -398,6 +398,11 @@ bool session_is_failed(const struct session *s)
 	return s->is_failed;
 }
 
+bool session_is_greeted(const struct session *s)
+{
+	return s->is_greeted;
+}
+
 void session_counts(const struct session *s, struct session_counts *out)
 {
 	*out = s->counts;

@@ -64,6 +64,7 @@ int session_output(struct session *s, struct slice *out, struct cel_error *e);
 void session_sent(struct session *s, size_t n); /* of what session_output gave, from its beginning */
 enum session_state session_state(const struct session *s);
 bool session_is_failed(const struct session *s);
+bool session_is_greeted(const struct session *s); /* the other side has shown that it is one */
 
 struct session_counts {
 	uint64_t received, sent; /* bytes */

@@ -95,8 +95,8 @@ difference() { python3 "$CLI/diff.py" "$@"; }
 @test "places that are refused" {
 	refuses 66 "nowhere" cel-diff c ./nowhere:c
 	refuses 66 "no collection 'x'" cel-diff c ./store:x
-	refuses 69 "remote 'origin'|./origin:c" cel-diff c origin:c
-	refuses 69 "host 'host'" cel-diff c me@host:dir:c
+	refuses 66 "remote 'origin'|./origin" cel-diff c origin:c
+	CEL_SSH=/nowhere/ssh refuses 69 "/nowhere/ssh" cel-diff c me@host:dir:c
 	refuses 64 "'-'" cel-diff -- c -oProxyCommand=x:dir:c
 	refuses 64 "empty" cel-diff c ./store:
 	refuses 64 "PATH:REV" cel-diff c ./store

@@ -14,6 +14,11 @@ examples_of() { python3 "$CLI/examples.py" "$1"; }
 @test "cel-bisect(1): the examples" { examples_of "$PAGES/cel-bisect.1"; }
 @test "cel-forget(1): the examples" { examples_of "$PAGES/cel-forget.1"; }
 @test "cel-build(1): the examples" { examples_of "$PAGES/cel-build.1"; }
+@test "cel-clone(1): the examples" { examples_of "$PAGES/cel-clone.1"; }
+@test "cel-pull(1): the examples" { examples_of "$PAGES/cel-pull.1"; }
+@test "cel-push(1): the examples" { examples_of "$PAGES/cel-push.1"; }
+@test "cel-serve(1): the examples" { examples_of "$PAGES/cel-serve.1"; }
+@test "cel-hosts(7): the examples" { examples_of "$PAGES/cel-hosts.7"; }
 @test "cel-diff(1): the examples" { examples_of "$PAGES/cel-diff.1"; }
 @test "cel-merge(1): the examples" { examples_of "$PAGES/cel-merge.1"; }
 @test "cel-query(1): the examples" { examples_of "$PAGES/cel-query.1"; }

@@ -201,8 +201,8 @@ hosts() {
 	refuses 66 "nosuch" cel-merge words nosuch
 	refuses 66 "nosuch" cel-merge words ./b:nosuch
 	refuses 66 "nostore" cel-merge words ./nostore:words
-	refuses 69 "remote 'origin'" cel-merge words origin:words
-	refuses 69 "host 'h'" cel-merge words h:/x:words
+	refuses 66 "remote 'origin'" cel-merge words origin:words
+	CEL_SSH=/nowhere/ssh refuses 69 "/nowhere/ssh" cel-merge words h:/x:words
 	exits 64 cel-merge words
 	exits 64 cel-merge words ./b:words more
 	exits 64 cel-merge words ./b:words -m text

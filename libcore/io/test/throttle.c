@@ -13,7 +13,7 @@ static double bytes_in(uint64_t rate, double seconds)
 {
 	struct throttle t;
 	double now = 1000, sent = 0;
-	throttle_init(&t, rate, now);
+	throttle_init(&t, (double)rate, now);
 	while (now < 1000 + seconds) {
 		size_t allowed = throttle_allowed(&t, now);
 		if (allowed == 0) {

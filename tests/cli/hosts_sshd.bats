@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+# The same over a real ssh and sshd on the loopback device, with keys made for it. sshd runs as this user.
+# shellcheck disable=SC2154 # $there
+load helper
+load hosts
+
+# sshd_on_loopback: keys, configurations and a daemon in ./ssh; CEL_SSH reaches it under any name of host.
+sshd_on_loopback() {
+	local sshd port
+	sshd=$(command -v sshd || echo /usr/sbin/sshd)
+	if [ ! -x "$sshd" ] || ! command -v ssh >/dev/null; then skip "no sshd (Debian package openssh-server)"; fi
+	if [ "$(id -u)" -eq 0 ]; then mkdir -p /run/sshd; fi # where the daemon locks itself up before anybody has come in
+	mkdir -m 700 ssh
+	ssh-keygen -q -t ed25519 -N '' -f ssh/host
+	ssh-keygen -q -t ed25519 -N '' -f ssh/all
+	ssh-keygen -q -t ed25519 -N '' -f ssh/forced
+	{
+		echo "restrict $(cat ssh/all.pub)"
+		echo "restrict,command=\"PATH=$PATH cel-serve --stdio --store $BATS_TEST_TMPDIR/other --allow words:rw\" $(cat ssh/forced.pub)"
+	} >ssh/authorized_keys
+	for port in $(python3 -c 'import random; print(*random.sample(range(20000, 60000), 8))'); do
+		cat >ssh/sshd_config <<-END
+			ListenAddress 127.0.0.1
+			Port $port
+			HostKey $PWD/ssh/host
+			AuthorizedKeysFile $PWD/ssh/authorized_keys
+			PidFile $PWD/ssh/pid
+			StrictModes no
+			UsePAM no
+			PasswordAuthentication no
+			PermitRootLogin yes
+			PermitUserEnvironment no
+			SetEnv PATH=$PATH
+		END
+		"$sshd" -D -e -f ssh/sshd_config 2>ssh/log 3>&- &
+		SSHD=$!
+		for _ in {1..100}; do
+			if grep -q "Server listening" ssh/log; then break 2; fi
+			kill -0 $SSHD 2>/dev/null || break
+			sleep 0.05
+		done
+		SSHD=
+	done
+	[ -n "$SSHD" ] || { cat ssh/log; return 1; }
+	cat >ssh/config <<-END
+		Host *
+			HostName 127.0.0.1
+			Port $port
+			User $(id -un)
+			IdentitiesOnly yes
+			BatchMode yes
+			ControlPath none
+			StrictHostKeyChecking accept-new
+			UserKnownHostsFile $PWD/ssh/known_hosts
+			LogLevel ERROR
+		Host *.all
+			IdentityFile $PWD/ssh/all
+		Host *.forced
+			IdentityFile $PWD/ssh/forced
+	END
+	printf '#!/bin/sh\nexec ssh -F %s/ssh/config "$@"\n' "$PWD" >real
+	chmod +x real
+}
+
+prepare() {
+	two_stores
+	sshd_on_loopback
+	use_ssh real
+	all="host.all:$BATS_TEST_TMPDIR/other"
+	forced="host.forced:$BATS_TEST_TMPDIR/other"
+}
+
+teardown() {
+	if [ -n "${SSHD:-}" ]; then kill "$SSHD" 2>/dev/null || true; fi
+}
+
+@test "over ssh: clone, pull, push, merge both ways, diff" {
+	exits 0 cel clone "$all" new
+	[[ "$stderr" == *"words: 2 commits"* ]]
+	same_commit new other
+	add other 1
+	exits 0 cel pull -q words "$all:words"
+	same_commit store other
+	add store 2
+	exits 0 cel push -q words "$all:words"
+	same_commit store other
+	add store 3
+	add other 4
+	exits 1 cel push -q words "$all:words"
+	cel remote add -q berlin "$all"
+	exits 1 cel-diff -q words berlin:words --stat
+	[ "$output" = $'added\t3\ndeleted\t3\nchanged\t0' ]
+	exits 0 cel-merge --quiet --lock-wait 600 words berlin:words --policy newest
+	exits 0 cel-merge --quiet --store other words "host.all:$CEL_STORE:words" --policy newest
+	same_commit store other
+	exits 0 cel push words berlin:words --merge
+	[[ "$stderr" == *"has it already"* ]]
+	exits 0 cel fsck --store other --read-data
+}
+
+@test "over ssh: the forced command, a denied collection, another store" {
+	cel create -q --store other secret --dim 2
+	add store 1
+	exits 0 cel push -q words "$forced:words"
+	same_commit store other
+	exits 0 cel clone -q "$forced" new
+	[ "$(cel list --store new | cut -f 1)" = words ]
+	refuses 77 "secret" cel pull -q secret "$forced:secret"
+	exits 0 cel pull -q secret "$all:secret" # control: another key may
+	refuses 77 "not served" cel pull -q words "host.forced:$CEL_STORE:words"
+	exits 0 cel pull -q words "host.all:$BATS_TEST_TMPDIR/other:words"
+	exits 76 ./real host.forced "touch $BATS_TEST_TMPDIR/touched" <rows.jsonl
+	[ ! -e touched ]
+}
+
+@test "over ssh: no such command, no such store, no key, no host" {
+	exits 69 cel pull --remote-command no-such-command words "$all:words"
+	[[ "$stderr" == *"--remote-command"* ]]
+	exits 66 cel pull words "host.all:/nowhere:words"
+	[[ "$stderr" == *"/nowhere"* ]]
+	exits 69 cel pull words "host.none:$BATS_TEST_TMPDIR/other:words"
+	[[ "$stderr" == *"Permission denied"*"cannot be reached"* ]]
+	kill "$SSHD"
+	wait "$SSHD" || true
+	exits 69 cel pull words "$all:words"
+	[[ "$stderr" == *"cannot be reached"* ]]
+}
+
+@test "over ssh: two nightly merges at once, in both directions" {
+	add store 1 30
+	add other 2 30
+	cel-merge --quiet --lock-wait 60 words "$all:words" --policy newest &
+	local first=$!
+	cel-merge --quiet --lock-wait 60 --store other words "host.all:$CEL_STORE:words" --policy newest
+	wait "$first"
+	exits 0 cel-merge -q --lock-wait 60 words "$all:words" --policy newest
+	exits 0 cel-merge -q --lock-wait 60 --store other words "host.all:$CEL_STORE:words" --policy newest
+	same_commit store other
+}
+
+@test "over ssh: the connection dies in the middle, the same command goes on" {
+	cel create -q --store other many --dim 128
+	rows -n 4000 -d 128 many.npy
+	cel-build -q --no-index --store other --id-prefix x many many.npy
+	cel pull -q --no-index --bwlimit 1M many "$all:many" 2>said &
+	local pull=$!
+	sleep 0.7
+	pkill -P "$(pgrep -P "$pull" | head -n 1)" 2>/dev/null || kill "$(pgrep -P "$pull" | head -n 1)"
+	local got=0
+	wait "$pull" || got=$?
+	cat said
+	[ $got -eq 75 ]
+	refuses 66 "many" cel show many
+	exits 0 cel pull -q --no-index many "$all:many"
+	[ "$(show_field many records)" -eq 4000 ]
+}

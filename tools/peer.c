@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A push may wait over there for as long as --lock-wait says, in which time nothing moves: the default timeout is that much
+ * longer. */
+#include "peer.h"
+
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#define TIMEOUT 300.0
+
+static int on_progress(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+	struct peer *p = context;
+	return progress_tell(&p->progress, phase, done, total);
+}
+
+void peer_init(struct peer *p, const struct cli *cli)
+{
+	*p = (struct peer){.cli = cli, .options = {.timeout = TIMEOUT, .on_progress = on_progress, .context = p}};
+	progress_init(&p->progress, cli);
+}
+
+bool peer_take(struct peer *p, int id)
+{
+	switch (id) {
+	case PEER_REMOTE_COMMAND:
+		p->options.remote_command = p->cli->value;
+		return true;
+	case PEER_TIMEOUT:
+		p->options.timeout = cli_real(p->cli, 0, 1e9);
+		p->has_timeout = true;
+		return true;
+	case PEER_BWLIMIT:
+		p->options.rate = (double)cli_size(p->cli);
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool peer_is_far(const char *text)
+{
+	struct cel_place place;
+	struct cel_error e;
+	struct stat st;
+	if (cel_place_parse(text, &place, &e) < 0 || place.kind == CEL_PLACE_HERE)
+		return false;
+	return place.kind != CEL_PLACE_PATH || (stat(place.path, &st) == 0 && S_ISSOCK(st.st_mode));
+}
+
+int peer_fail(struct peer *p, const struct cel_error *e)
+{
+	progress_clear(&p->progress);
+	return cli_fail(p->cli, e);
+}
+
+int peer_open(struct peer *p, struct cel_store *store, const struct cel_place *place, struct cel_peer **out)
+{
+	struct cel_error e;
+	progress_init(&p->progress, p->cli); /* whether to be quiet is known now */
+	p->options.lock_wait = p->cli->lock_wait;
+	if (!p->has_timeout)
+		p->options.timeout = TIMEOUT + p->cli->lock_wait;
+	return cel_peer_open(store, place, &p->options, out, &e) < 0 ? peer_fail(p, &e) : 0;
+}
+
+int peer_fetch(struct peer *p, struct cel_peer *peer, const char *rev, bool is_dry_run, struct cel_fetch_result *out)
+{
+	struct cel_error e;
+	int rc = cel_peer_fetch(peer, rev, is_dry_run, out, &e);
+	if (rc < 0)
+		return peer_fail(p, &e);
+	progress_clear(&p->progress);
+	return 0;
+}
+
+static void format_size(uint64_t bytes, char out[32])
+{
+	static const char UNITS[] = "KMGT";
+	double size = (double)bytes;
+	int unit = -1;
+	while (size >= 1000 && unit < 3) {
+		size /= 1000;
+		unit++;
+	}
+	if (unit < 0)
+		snprintf(out, 32, "%" PRIu64 " B", bytes);
+	else
+		snprintf(out, 32, "%.1f %cB", size, UNITS[unit]);
+}
+
+void peer_format_traffic(const struct cel_peer *peer, char out[80])
+{
+	uint64_t received, sent, round_trips;
+	char r[32], s[32];
+	cel_peer_traffic(peer, &received, &sent, &round_trips);
+	format_size(received, r);
+	format_size(sent, s);
+	snprintf(out, 80, "%s received, %s sent", r, s);
+}
+
+void peer_say_fetched(const struct peer *p, const char *text, const struct cel_fetch_result *r, const struct cel_peer *peer)
+{
+	char traffic[80], kept[60] = "";
+	peer_format_traffic(peer, traffic);
+	if (r->kept > 0)
+		snprintf(kept, sizeof kept, ", %" PRIu64 " parts of the tree had come before", r->kept);
+	if (r->is_up_to_date)
+		cli_say(p->cli, "%s: nothing new; %s", text, traffic);
+	else if (r->blocks + r->kept > 0)
+		cli_say(p->cli, "%s: %" PRIu64 " commits, %" PRIu64 " changed records, %" PRIu64 " blocks fetched%s; %s", text,
+			r->commits, r->changes, r->blocks, kept, traffic);
+	else
+		cli_say(p->cli, "%s: %" PRIu64 " commits, %" PRIu64 " changed records fetched; %s", text, r->commits, r->changes,
+			traffic);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands that speak with other hosts have in common: their options, progress, and fetching. */
+#ifndef TOOLS_PEER_H
+#define TOOLS_PEER_H
+
+#include "cli.h"
+#include "progress.h"
+
+enum { PEER_REMOTE_COMMAND = CLI_OWN + 2000, PEER_TIMEOUT, PEER_BWLIMIT };
+#define PEER_OPTIONS                                                                                            \
+	{PEER_REMOTE_COMMAND, "remote-command", "NAME", "the cel-serve of the other host (default: in its PATH)"}, \
+	{PEER_TIMEOUT, "timeout", "SECONDS", "give up when nothing moves for so long (default 300; 0: never)"}, \
+	{PEER_BWLIMIT, "bwlimit", "RATE", "bytes a second each way at most, such as 500K or 2M"}
+
+struct peer {
+	const struct cli *cli;
+	struct cel_peer_options options;
+	struct progress progress;
+	bool has_timeout;
+};
+
+void peer_init(struct peer *p, const struct cli *cli);
+/* Takes the option that cli_next has returned; false if it is none of these. */
+bool peer_take(struct peer *p, int id);
+/* Whether the place is to be reached through a session; one that cannot be read is none. */
+bool peer_is_far(const char *place);
+/* When all options were taken. These return 0 or an exit status, having said why. */
+int peer_open(struct peer *p, struct cel_store *store, const struct cel_place *place, struct cel_peer **out);
+int peer_fetch(struct peer *p, struct cel_peer *peer, const char *rev, bool is_dry_run, struct cel_fetch_result *out);
+int peer_fail(struct peer *p, const struct cel_error *e);
+/* Says what was fetched as "TEXT: ...". */
+void peer_say_fetched(const struct peer *p, const char *text, const struct cel_fetch_result *r, const struct cel_peer *peer);
+/* "12.3 KB received, 456 B sent" */
+void peer_format_traffic(const struct cel_peer *peer, char out[80]);
+
+#endif

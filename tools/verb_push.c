@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cel push: a commit of ours goes to a collection of another store. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "peer.h"
+#include "print.h"
+#include "verbs.h"
+
+enum { OPT_MERGE = CLI_OWN, OPT_POLICY };
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{OPT_MERGE, "merge", NULL, "if it is no fast-forward: merge it there"},
+	{OPT_POLICY, "policy", "NAME", "with --merge, of conflicts: fail (default), ours, theirs or newest; ours is there"},
+	{'n', "dry-run", NULL, "say what would go, change nothing"},
+	PEER_OPTIONS,
+	{CLI_LOCK_WAIT, "lock-wait", "SECONDS", "wait there so long for another writer (default 0)"},
+	CLI_OPTION_JSON,
+	CLI_OPTION_QUIET,
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel push",
+	.usage = "[OPTION]... REV PLACE",
+	.summary = "Bring REV, a collection or another commit, to the collection PLACE of another store: [USER@]HOST:PATH:NAME,\n"
+		   "REMOTE:NAME or PATH:NAME. It goes there if all that is there is in our history already, or if it is new.\n"
+		   "Exit status 1 means that it did not, and nothing was changed.",
+	.options = OPTIONS,
+	.examples = "  cel push words backup@host:/srv/store:words\n  cel push words berlin:words --merge --policy newest\n"
+		    "  cel push words~1 berlin:old\n",
+};
+
+static const char *const OUTCOMES[] = {
+	[CEL_PUSH_UNCHANGED] = "unchanged", [CEL_PUSH_CREATED] = "created",	    [CEL_PUSH_FAST_FORWARD] = "fast-forward",
+	[CEL_PUSH_MERGED] = "merged",	    [CEL_PUSH_DIVERGED] = "diverged",   [CEL_PUSH_CONFLICTS] = "conflicts",
+	[CEL_PUSH_DRY_RUN] = "dry-run",
+};
+
+static void print_json(const char *place, const struct cel_push_result *r, const struct cel_peer *peer)
+{
+	uint64_t received, sent, round_trips;
+	cel_peer_traffic(peer, &received, &sent, &round_trips);
+	printf("{\"place\":");
+	print_json_text(stdout, place);
+	printf(",\"outcome\":\"%s\",\"commit\":", OUTCOMES[r->outcome]);
+	printf(r->commit[0] != '\0' ? "\"%s\"" : "null%s", r->commit);
+	printf(",\"commits\":%" PRIu64 ",\"changes\":%" PRIu64 ",\"conflicts\":%" PRIu64, r->commits, r->changes,
+	       r->conflicts);
+	printf(",\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"round_trips\":%" PRIu64 "}\n", received, sent, round_trips);
+}
+
+/* Returns the exit status. */
+static int report(const struct cli *cli, const char *place, const struct cel_push_result *r, const struct cel_peer *peer)
+{
+	char traffic[80], what[100];
+	if (cli->is_json)
+		print_json(place, r, peer);
+	peer_format_traffic(peer, traffic);
+	snprintf(what, sizeof what, "%" PRIu64 " commits, %" PRIu64 " changed records", r->commits, r->changes);
+	switch (r->outcome) {
+	case CEL_PUSH_UNCHANGED:
+		cli_say(cli, "%s: has it already; %s", place, traffic);
+		break;
+	case CEL_PUSH_CREATED:
+		cli_say(cli, "%s: made; %s; %s", place, what, traffic);
+		break;
+	case CEL_PUSH_FAST_FORWARD:
+		cli_say(cli, "%s: fast-forward; %s; %s", place, what, traffic);
+		break;
+	case CEL_PUSH_MERGED:
+		cli_say(cli, "%s: merged there; %s, %" PRIu64 " conflicts decided; commit %s; %s", place, what, r->conflicts,
+			r->commit, traffic);
+		break;
+	case CEL_PUSH_DIVERGED:
+		cli_say(cli, "%s: has commits that are not here, nothing was changed: merge them first ('cel pull'), or give --merge",
+			place);
+		break;
+	case CEL_PUSH_CONFLICTS:
+		cli_say(cli, "%s: %" PRIu64 " conflicts, nothing was changed (--policy decides them)", place, r->conflicts);
+		break;
+	case CEL_PUSH_DRY_RUN:
+		cli_say(cli, "dry run: %s: %" PRIu64 " commits would go", place, r->commits);
+		break;
+	}
+	return r->outcome == CEL_PUSH_DIVERGED || r->outcome == CEL_PUSH_CONFLICTS ? 1 : 0;
+}
+
+struct push_tool {
+	struct cli cli;
+	struct peer peer;
+	struct cel_push_options options;
+	bool has_policy;
+};
+
+static void parse_options(struct push_tool *tool)
+{
+	struct cel_error e;
+	for (int id; (id = cli_next(&tool->cli)) != 0;) {
+		if (peer_take(&tool->peer, id))
+			continue;
+		tool->options.is_merging |= id == OPT_MERGE;
+		tool->options.is_dry_run |= id == 'n';
+		tool->has_policy |= id == OPT_POLICY;
+		if (id == OPT_POLICY && cel_policy_parse(tool->cli.value, &tool->options.policy, &e) < 0)
+			exit(cli_usage(&tool->cli, "%s", e.message));
+	}
+}
+
+static int push(struct push_tool *tool, struct cel_store *store, const struct cel_place *place)
+{
+	struct cli *cli = &tool->cli;
+	struct cel_push_result result;
+	struct cel_peer *peer;
+	struct cel_error e;
+	tool->peer.options.is_pushing = !tool->options.is_dry_run;
+	int status = peer_open(&tool->peer, store, place, &peer);
+	if (status != 0)
+		return status;
+	if (cel_peer_push(peer, cli->operands[0], place->rev, &tool->options, &result, &e) < 0) {
+		status = peer_fail(&tool->peer, &e);
+	} else {
+		progress_clear(&tool->peer.progress);
+		status = report(cli, cli->operands[1], &result, peer);
+	}
+	cel_peer_free(peer);
+	return status;
+}
+
+int verb_push(int argc, char **argv)
+{
+	struct push_tool tool = {0};
+	struct cli *cli = &tool.cli;
+	struct cel_store *store;
+	struct cel_place place;
+	struct cel_error e;
+	cli_init(cli, &COMMAND, argc, argv);
+	peer_init(&tool.peer, cli);
+	parse_options(&tool);
+	if (cli->n_operands != 2)
+		return cli_usage(cli, "a REV, and the PLACE to which it goes");
+	if (tool.has_policy && !tool.options.is_merging)
+		return cli_usage(cli, "--policy is for --merge");
+	if (cel_place_parse(cli->operands[1], &place, &e) < 0)
+		return cli_usage(cli, "%s", e.message);
+	if (place.kind == CEL_PLACE_HERE)
+		return cli_usage(cli, "'%s' names no other store: HOST:PATH:NAME, REMOTE:NAME or PATH:NAME does", cli->operands[1]);
+	int status = cli_open_store(cli, true, &store);
+	if (status == 0) {
+		status = push(&tool, store, &place);
+		cel_store_free(store);
+	}
+	int finished = cli_finish(cli, status <= 1 ? 0 : status);
+	return finished != 0 ? finished : status;
+}
