@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "search.h"
 
 static const struct hnsw_params PARAMS = {.M = 16, .ef_construction = 100};
 
@@ -313,11 +314,9 @@ static void test_recall_table(void **state)
 	queries.vectors = NULL;
 }
 
-static void test_no_allocation(void **state)
+static void check_no_allocation(uint32_t dim, uint64_t *random)
 {
-	(void)state;
-	uint64_t random = test_seed();
-	struct vectorset base = vectorset_new(CEL_F32, CEL_COSINE, 16, 1000, 20, 0.5, &random);
+	struct vectorset base = vectorset_new(CEL_F32, CEL_COSINE, dim, 1000, 20, 0.5, random);
 	struct hnsw_index *index = vectorset_index(&base, &PARAMS, 1, temporary_path("quiet"));
 	struct hnsw_searcher *s = searcher(index, 10, 64);
 	struct hnsw_hit hits[10];
@@ -337,6 +336,36 @@ static void test_no_allocation(void **state)
 	vectorset_free(&base);
 }
 
+/* Without sketches and with. */
+static void test_no_allocation(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	check_no_allocation(16, &random);
+	check_no_allocation(260, &random);
+}
+
+/* What a query may clear is the room of a walk: it follows from ef, not from the number of nodes. */
+static void test_room(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	uint32_t capacity[2], visited[2];
+	for (size_t i = 0; i < 2; i++) {
+		struct vectorset base = vectorset_new(CEL_F32, CEL_L2, 8, i == 0 ? 500 : 4000, 20, 0.5, &random);
+		struct hnsw_index *index = vectorset_index(&base, &PARAMS, 1, temporary_path("room"));
+		struct hnsw_searcher *s = searcher(index, 10, 64);
+		capacity[i] = s->walk.capacity;
+		visited[i] = s->walk.visited_limit;
+		hnsw_searcher_free(s);
+		hnsw_close(index);
+		vectorset_free(&base);
+	}
+	assert_int_equal(capacity[0], capacity[1]);
+	assert_int_equal(visited[0], visited[1]);
+	assert_true(visited[0] <= 64 * 64);
+}
+
 static int clean(void **state)
 {
 	(void)state;
@@ -352,7 +381,7 @@ int main(void)
 		cmocka_unit_test(test_all_identical),     cmocka_unit_test(test_half_duplicates),
 		cmocka_unit_test(test_same_codes),        cmocka_unit_test(test_outlier),
 		cmocka_unit_test(test_recall_table),      cmocka_unit_test(test_no_allocation),
-		cmocka_unit_test(test_varied_norms),
+		cmocka_unit_test(test_varied_norms),      cmocka_unit_test(test_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, clean);
 }
