@@ -96,7 +96,7 @@ static int find_base(struct sync_taker *t, struct store_read *read, struct taken
 			return rc;
 		bool is_this_empty = rc > 0 && cid_equal(&tree, &t->empty);
 		*is_empty = *is_empty || is_this_empty;
-		if (rc == 0 || is_this_empty || c->has_base || (c->trees & (SYNC_HAS_FIRST << i)) == 0)
+		if (rc == 0 || is_this_empty || c->has_base || (c->trees & ((unsigned)SYNC_HAS_FIRST << i)) == 0)
 			continue;
 		c->has_base = true;
 		c->base = tree;
