@@ -9,6 +9,7 @@
 #include "error.h"
 #include "forgotten.h"
 #include "fsck.h"
+#include "quarantine.h"
 #include "rev.h"
 
 /* ---- where to begin */
@@ -55,7 +56,8 @@ static int add_refs(struct fsck *f, struct cel_error *e)
 				return rc;
 			continue;
 		}
-		if (!has_prefix(position, FORGOTTEN_PREFIX)) {
+		/* What waits in quarantine is no part of any history yet. */
+		if (!has_prefix(position, FORGOTTEN_PREFIX) && !has_prefix(position, QUARANTINE_PREFIX)) {
 			rc = add_start(f, position, true, &cid, e);
 			if (rc < 0)
 				return rc;

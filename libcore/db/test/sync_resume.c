@@ -121,6 +121,9 @@ static void gc_takes_what_is_left_after_its_grace(void **state)
 	sync_nodes_write_from(1 << 16);
 	assert_false(fetch_cut(5 << 20, &f, &first));
 	unsigned n = count_refs(&here, "quarantine/");
+	struct cel_fsck_result fsck;
+	assert_ok(cel_fsck(&here.store, NULL, 0, NULL, &fsck, &e));
+	assert_true(n > 0 && fsck.damages == 0);
 	assert_ok(cel_gc(&here.store, &options, &gc, &e));
 	assert_int_equal(count_refs(&here, "quarantine/"), n);
 	options.grace_days = -1; /* as it will be tomorrow */
