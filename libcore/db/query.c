@@ -66,13 +66,16 @@ static int choose_method(struct cel_query *q, const struct cel_query_options *op
 		return 0;
 	}
 	struct answer_how *how = &q->how;
-	how->ef = options->ef != 0 ? options->ef
-				   : hnsw_ef_for_recall(index, options->recall > 0 ? options->recall : RECALL_DEFAULT);
+	bool is_sure = hnsw_ef_for_recall(index, options->recall > 0 ? options->recall : RECALL_DEFAULT, &how->ef);
+	if (options->ef != 0)
+		how->ef = options->ef;
 	if (how->ef < how->k && !how->has_radius)
 		how->ef = how->k;
 	bool is_scan_cheaper = q->accept != NULL ? hnsw_accept_is_scan_cheaper(q->accept, how->ef)
 						 : hnsw_is_scan_cheaper(index, how->ef);
-	how->method = options->is_exact || (options->ef == 0 && is_scan_cheaper) ? ANSWER_SCAN : ANSWER_GRAPH;
+	/* Who asks for more than any walk is known to reach gets it. */
+	bool is_scan_needed = options->recall > 0 && !is_sure;
+	how->method = options->is_exact || (options->ef == 0 && (is_scan_cheaper || is_scan_needed)) ? ANSWER_SCAN : ANSWER_GRAPH;
 	return 0;
 }
 

@@ -61,9 +61,9 @@ struct hnsw_info {
 };
 void hnsw_info(const struct hnsw_index *index, struct hnsw_info *out);
 
-/* The smallest ef whose recall@10 on the held-out records of the build, less one standard error, is at least recall; the
- * largest of the table if none did; 1024 if there were too few records (under 500) for a table. */
-uint32_t hnsw_ef_for_recall(const struct hnsw_index *index, double recall);
+/* The smallest ef that is sure to reach recall@10 on queries like the records: by the held-out records of the build, less three
+ * standard errors. False if none is: then the largest that was tried; 1024 if there were too few records (under 500) to try. */
+bool hnsw_ef_for_recall(const struct hnsw_index *index, double recall, uint32_t *ef);
 
 /* Like hnsw_build, but takes over what it can of the parent's graph: nodes that are gone are deleted and their neighbours
  * linked anew, new ones inserted. Parameters and codes are the parent's. The result follows from the parent's file and the

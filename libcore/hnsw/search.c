@@ -534,7 +534,8 @@ bool hnsw_accept_is_scan_cheaper(const struct hnsw_accept *a, uint32_t ef)
 bool hnsw_overlay_is_small(const struct hnsw_overlay *o)
 {
 	const struct hnsw_index *x = o->index;
-	uint32_t ef = hnsw_ef_for_recall(x, 0.95);
+	uint32_t ef;
+	hnsw_ef_for_recall(x, 0.95, &ef);
 	uint64_t added = scan_cost(x, o->n_added), all = scan_cost(x, x->layout.n_vectors);
 	/* Rows of an overlay stay in a cache: as many bytes of them as the walk is reckoned at took 17 to 27 % of its time
 	 * (docs/adr/0008-carried-indexes.md). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers from the graph against a scan, and the scan against the definition, for every metric and type; small sets;
  * duplicates. */
+#include "recall_table.h"
 #include "vectorset.h"
 
 #include <math.h>
@@ -124,7 +125,9 @@ static void test_small(void **state)
 		struct hnsw_info info;
 		hnsw_info(index, &info);
 		assert_int_equal(info.n_records, SIZES[i]);
-		assert_true(hnsw_ef_for_recall(index, 0.95) >= 1);
+		uint32_t ef;
+		hnsw_ef_for_recall(index, 0.95, &ef);
+		assert_true(ef >= 1);
 		assert_true(hnsw_is_scan_cheaper(index, 10));
 		assert_int_equal(hnsw_search(s, slice_make("x", 1), 1, 1, hits, &n, NULL), CEL_EDATA);
 		assert_int_equal(hnsw_search(s, vectorset_vector(&all, 0), 31, 1, hits, &n, NULL), CEL_EUSAGE);
@@ -300,9 +303,10 @@ static void test_recall_table(void **state)
 	queries.vectors += 8000 * all.vector_size;
 	struct hnsw_index *index = vectorset_index(&base, &PARAMS, 2, temporary_path("table"));
 	uint32_t last = 0;
-	static const double RECALLS[] = {0.5, 0.9, 0.95, 0.99};
-	for (size_t i = 0; i < 4; i++) {
-		uint32_t ef = hnsw_ef_for_recall(index, RECALLS[i]);
+	static const double RECALLS[] = {0.5, 0.9, 0.95, 0.98, 0.99};
+	for (size_t i = 0; i < sizeof RECALLS / sizeof *RECALLS; i++) {
+		uint32_t ef;
+		assert_true(hnsw_ef_for_recall(index, RECALLS[i], &ef));
 		double r = recall(index, &queries, 10, ef);
 		print_message("# recall %.2f wanted: ef %u gives %.4f\n", RECALLS[i], ef, r);
 		assert_true(ef >= last && ef <= 1024);
@@ -312,6 +316,42 @@ static void test_recall_table(void **state)
 	hnsw_close(index);
 	vectorset_free(&all);
 	queries.vectors = NULL;
+}
+
+/* What is promised of rows made up: not the mean, and not what no row reaches; between two rows by the line between. */
+static void test_promise(void **state)
+{
+	(void)state;
+	static const struct recall_row ROWS[] = {
+		{10, 500, 4000, 4000 * 8}, /* 8 of 10 each */
+		{20, 500, 4750, 250 * 100 + 250 * 81}, /* .95 with a spread */
+		{40, 500, 5000, 500 * 100}, /* all */
+	};
+	uint8_t bytes[3 * RECALL_ROW_SIZE];
+	struct hnsw_index index = {.recall = bytes, .n_recall = 3};
+	uint32_t ef, last = 10;
+	for (size_t i = 0; i < 3; i++)
+		recall_row_encode(&ROWS[i], bytes + i * RECALL_ROW_SIZE);
+	assert_true(hnsw_ef_for_recall(&index, 0.5, &ef));
+	assert_int_equal(ef, 10);
+	for (double recall = 0.8; recall < 0.999; recall += 0.001) {
+		assert_true(hnsw_ef_for_recall(&index, recall, &ef));
+		assert_in_range(ef, last, 40);
+		last = ef;
+	}
+	assert_true(hnsw_ef_for_recall(&index, 0.93, &ef));
+	assert_in_range(ef, 18, 20);
+	assert_true(hnsw_ef_for_recall(&index, 0.95, &ef)); /* the mean of a row is no promise */
+	assert_in_range(ef, 21, 25);
+	assert_false(hnsw_ef_for_recall(&index, 1, &ef)); /* nor is it that nothing was missed */
+	assert_int_equal(ef, 40);
+	index.n_recall = 0;
+	assert_false(hnsw_ef_for_recall(&index, 0.5, &ef));
+	assert_int_equal(ef, 1024);
+	index.n_recall = 1;
+	memset(bytes, 0xff, 4);
+	assert_false(hnsw_ef_for_recall(&index, 0.5, &ef));
+	assert_int_equal(ef, 1024);
 }
 
 static void check_no_allocation(uint32_t dim, uint64_t *random)
@@ -380,7 +420,7 @@ int main(void)
 		cmocka_unit_test(test_large_k),           cmocka_unit_test(test_identical),
 		cmocka_unit_test(test_all_identical),     cmocka_unit_test(test_half_duplicates),
 		cmocka_unit_test(test_same_codes),        cmocka_unit_test(test_outlier),
-		cmocka_unit_test(test_recall_table),      cmocka_unit_test(test_no_allocation),
+		cmocka_unit_test(test_recall_table), cmocka_unit_test(test_promise),      cmocka_unit_test(test_no_allocation),
 		cmocka_unit_test(test_varied_norms),      cmocka_unit_test(test_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, clean);
