@@ -50,6 +50,17 @@ run_lines() {
 	[ "$(cel show --store other words | sed -n 's/^records	//p')" -eq 3975 ]
 }
 
+@test "between hosts" {
+	printf '#!/bin/sh\nexec sh -c "$2"\n' >here
+	chmod +x here
+	export CEL_SSH="$PWD/here"
+	run run_lines < <(section "The main job" "$README"; section "Between hosts" "$README")
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${output%% *}" -ge 17 ]
+	[ "$(cel show --store store words | sed -n 's/^records	//p')" -eq 3975 ]
+}
+
 @test "control: a line that fails is noticed" {
 	sed 's/--dim 100/--dim 99/' "$README" >other.md
 	run run_lines < <(section "The main job" other.md)
