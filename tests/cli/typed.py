@@ -4,7 +4,8 @@
 
     typed.py rows TYPE METRIC        writes to the working directory, dimension 20 (haversine 2):
                                      base.jsonl    240 records, a0 ... a239
-                                     more.jsonl    60 of them with other vectors, and 60 new ones
+                                     more.jsonl    16 of them with other vectors, and 16 new ones
+                                     both.jsonl    all 256 as they are then
                                      q.jsonl       8 queries, and the same as q.npy: f4, bits packed; q.bool.npy: bits as bool
     typed.py moved METRIC CHANGES    lines "~ ID DISTANCE" of cel-diff between base.jsonl and more.jsonl
 """
@@ -58,10 +59,12 @@ def make(kind, metric):
     source = random.Random(kind + metric)
     centres = [[source.randrange(-24, 25) for _ in range(DIM)] for _ in range(12)]
     base = [("a%d" % i, make_vector(source, kind, metric, centres)) for i in range(240)]
-    names = ["a%d" % i for i in range(0, 240, 4)] + ["b%d" % i for i in range(60)]
+    names = ["a%d" % i for i in range(0, 240, 15)] + ["b%d" % i for i in range(16)]
     queries = [make_vector(source, kind, metric, centres) for _ in range(8)]
     write_rows("base.jsonl", base)
-    write_rows("more.jsonl", [(name, make_vector(source, kind, metric, centres)) for name in names])
+    more = [(name, make_vector(source, kind, metric, centres)) for name in names]
+    write_rows("more.jsonl", more)
+    write_rows("both.jsonl", list({**dict(base), **dict(more)}.items()))
     write_rows("q.jsonl", [(None, q) for q in queries])
     write_queries(queries, kind)
 
