@@ -18,7 +18,8 @@ struct kept_since {
 uint64_t quarantine_time(const char *ref)
 {
 	size_t size = strlen(QUARANTINE_PREFIX);
-	return strncmp(ref, QUARANTINE_PREFIX, size) == 0 ? strtoull(ref + size, NULL, 16) : 0;
+	const char *time = strncmp(ref, QUARANTINE_PREFIX, size) == 0 ? strchr(ref + size, '/') : NULL;
+	return time == NULL ? 0 : strtoull(time + 1, NULL, 16);
 }
 
 /* Not one set for both: a value whose bytes are those of a node says nothing of what is below the node. */
@@ -44,14 +45,15 @@ static int note(struct quarantine *q, const struct cid *cid, uint64_t time, bool
 	return 0;
 }
 
-int quarantine_load(struct quarantine *q, struct store_read *read, uint64_t now, struct cel_error *e)
+int quarantine_load(struct quarantine *q, struct store_read *read, const char *name, uint64_t now, struct cel_error *e)
 {
 	char position[STORE_REF_MAX] = "";
 	struct cid cid;
 	int rc;
 	*q = (struct quarantine){.now = now > 0 ? now : 1};
+	snprintf(q->prefix, sizeof q->prefix, QUARANTINE_PREFIX "%s/", name);
 	q->kept.value_size = q->values.value_size = sizeof(struct kept_since);
-	while ((rc = store_read_next_ref(read, QUARANTINE_PREFIX, position, &cid, e)) > 0) {
+	while ((rc = store_read_next_ref(read, q->prefix, position, &cid, e)) > 0) {
 		uint64_t time = quarantine_time(position);
 		rc = time > 0 && !quarantine_has(q, &cid) ? note(q, &cid, time, false, e) : 0;
 		if (rc < 0)
@@ -98,7 +100,7 @@ static int add(struct quarantine *q, const struct cid *cid, uint64_t time, bool 
 {
 	char ref[STORE_REF_MAX], text[CEL_CID_TEXT_SIZE];
 	cid_format(cid, text);
-	snprintf(ref, sizeof ref, QUARANTINE_PREFIX "%016llx/%s", (unsigned long long)time, text);
+	snprintf(ref, sizeof ref, "%s%016llx/%s", q->prefix, (unsigned long long)time, text);
 	struct store_ref_update update = {.ref = ref, .has_old = !is_new, .has_new = is_new, .is_unlogged = true, .old = *cid,
 					  .new = *cid};
 	return quarantine_add(q, &update, e);
@@ -144,7 +146,7 @@ int quarantine_drop_own(struct quarantine *q, struct store_read *read, struct ce
 	char position[STORE_REF_MAX] = "";
 	struct cid cid;
 	int rc;
-	while ((rc = store_read_next_ref(read, QUARANTINE_PREFIX, position, &cid, e)) > 0) {
+	while ((rc = store_read_next_ref(read, q->prefix, position, &cid, e)) > 0) {
 		const struct kept_since *kept = find(q, &cid);
 		if (kept != NULL && kept->is_own != 0 && kept->time == quarantine_time(position))
 			rc = add(q, &cid, kept->time, false, e); /* also if a batch that failed was to take it away */

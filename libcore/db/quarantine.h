@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has come in a transfer that is not complete yet, as far as it is whole: nodes with all that is below them, values of
- * leaves that are not, and commits with all their ancestors. Each is kept by a ref "quarantine/TIME/CID" (the time in hex); gc drops the refs when they are older than
- * its grace. What is named so was checked against its CID and not against the rules of trees and records: that comes when
+ * leaves that are not, and commits with all their ancestors. Each is kept by a ref "quarantine/NAME/TIME/CID" (the
+ * collection that the transfer is about, the time in hex), which only transfers about a collection of that name look at: what
+ * somebody left there may be nothing for others to read. gc drops the refs when they are older than its grace. What is named so was checked against its CID and not against the rules of trees and records: that comes when
  * the tree is complete. */
 #ifndef DB_QUARANTINE_H
 #define DB_QUARANTINE_H
@@ -18,10 +19,11 @@ struct quarantine {
 	char (*refs)[STORE_REF_MAX];
 	size_t n, capacity;
 	uint64_t now; /* Unix seconds */
+	char prefix[sizeof QUARANTINE_PREFIX + CEL_NAME_MAX + 1];
 };
 
-/* All that the store has. */
-int quarantine_load(struct quarantine *q, struct store_read *read, uint64_t now, struct cel_error *e);
+/* All that the store has under that name. */
+int quarantine_load(struct quarantine *q, struct store_read *read, const char *name, uint64_t now, struct cel_error *e);
 void quarantine_release(struct quarantine *q);
 bool quarantine_has(const struct quarantine *q, const struct cid *cid);
 

@@ -3,8 +3,9 @@
  * that is needed from night to night; if none of those is known, commits all the way down, each a tenth farther away than the
  * one before, so that what is sent in vain is at most a tenth of what is missing.
  *
- * A commit counts as here if refs lead to it. That its block is here means little: it may have been left by a batch that was
- * cut off, without what it links. */
+ * A commit counts as here if refs lead to it that the other side may read. That its block is here means little: it may have been
+ * left by a batch that was cut off, without what it links; and a push that could build on any commit whose CID it knows
+ * would make the records of others its own. */
 #include <stdio.h>
 
 #include "error.h"
@@ -21,19 +22,56 @@ struct taken_commit *take_find(const struct sync_taker *t, const struct cid *cid
 
 /* ---- what refs lead to */
 
-static int push_quarantine(struct history *h, struct store_read *read, struct cel_error *e)
+static int push_quarantine(const struct sync_taker *t, struct history *h, struct store_read *read, struct cel_error *e)
 {
 	char position[STORE_REF_MAX] = "";
 	struct cid cid;
 	struct commit commit;
 	int rc;
-	while ((rc = store_read_next_ref(read, QUARANTINE_PREFIX, position, &cid, e)) > 0) {
+	while ((rc = store_read_next_ref(read, t->quarantine.prefix, position, &cid, e)) > 0) {
 		if (cid.codec != CID_DAG_CBOR || commit_read(read, &cid, &commit, NULL) < 0)
 			continue; /* a part of a tree */
 		rc = history_push(h, &cid, 0, e);
 		if (rc < 0)
 			return rc;
 	}
+	return rc;
+}
+
+/* Whether a ref PREFIX/NAME or PREFIX/NAME/... is of a collection that the other side may read. */
+static bool is_readable(const struct sync_taker *t, const char *ref)
+{
+	char name[CEL_NAME_MAX + 1];
+	const char *begin = strchr(ref, '/') + 1;
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(begin, "/"), begin);
+	return (access_rights(t->options.access, name) & ACCESS_READ) != 0;
+}
+
+static int push_readable(const struct sync_taker *t, struct history *h, struct store_read *read, const char *prefix,
+			 struct cel_error *e)
+{
+	char position[STORE_REF_MAX] = "";
+	struct cid cid;
+	int rc;
+	if (t->options.access == NULL)
+		return history_push_refs(h, prefix, 0, e);
+	while ((rc = store_read_next_ref(read, prefix, position, &cid, e)) > 0) {
+		rc = is_readable(t, position) ? history_push(h, &cid, 0, e) : 0;
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
+/* What was fetched from others (fetched/STORE/NAME) is the business of this store's owner alone. */
+static int push_here(const struct sync_taker *t, struct history *h, struct store_read *read, struct cel_error *e)
+{
+	static const char *const PREFIXES[] = {HEADS_PREFIX, "tags/", "merged/"};
+	int rc = 0;
+	if (t->options.access == NULL)
+		return history_push_all(h, 0, e);
+	for (size_t i = 0; i < sizeof PREFIXES / sizeof *PREFIXES && rc == 0; i++)
+		rc = push_readable(t, h, read, PREFIXES[i], e);
 	return rc;
 }
 
@@ -49,9 +87,9 @@ int take_load_here(struct sync_taker *t, struct store_read *read, uint64_t gener
 	int rc = history_new(read, NULL, &h, e);
 	if (rc < 0)
 		return rc;
-	rc = history_push_all(h, 0, e);
+	rc = push_here(t, h, read, e);
 	if (rc == 0)
-		rc = push_quarantine(h, read, e);
+		rc = push_quarantine(t, h, read, e);
 	while (rc == 0 && (rc = history_next(h, &item, e)) > 0 && item->commit.generation >= t->floor) {
 		rc = digest_set_add(&t->here, item->cid.digest, e);
 		rc = rc < 0 ? rc : 0;
@@ -117,15 +155,16 @@ static int find_tips(const struct sync_taker *t, struct tips *tips, struct store
 	bool has_head = rc == 0;
 	if (has_head)
 		rc = add_tip(tips, &head, e);
-	if (rc == 0 || rc == CEL_ENOTFOUND)
+	rc = rc == CEL_ENOTFOUND ? 0 : rc;
+	if (rc == 0 && t->options.access == NULL)
 		rc = add_refs(tips, read, "fetched/", suffix, e);
 	snprintf(prefix, sizeof prefix, "merged/%s/", t->name);
 	if (rc == 0)
 		rc = add_refs(tips, read, prefix, "", e);
 	if (rc == 0)
-		rc = push_quarantine(tips->history, read, e);
+		rc = push_quarantine(t, tips->history, read, e);
 	if (rc == 0 && !has_head) /* a collection of another name may be the same line */
-		rc = history_push_refs(tips->history, HEADS_PREFIX, 0, e);
+		rc = push_readable(t, tips->history, read, HEADS_PREFIX, e);
 	return rc;
 }
 

@@ -43,7 +43,7 @@ int sync_take_begin(void *context, const struct sync_take_options *options, stru
 	if (rc == 0)
 		rc = store_read_begin(store->store, &read, e);
 	if (rc == 0) {
-		rc = quarantine_load(&t->quarantine, read, (uint64_t)time(NULL), e);
+		rc = quarantine_load(&t->quarantine, read, t->name, (uint64_t)time(NULL), e);
 		store_read_end(read);
 	}
 	if (rc < 0) {

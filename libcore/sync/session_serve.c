@@ -98,9 +98,11 @@ static int take_push(struct session *s, const struct message_push *m, struct cel
 		rc = check_rights(s, name, ACCESS_READ | ACCESS_WRITE, e);
 	if (rc < 0)
 		return rc;
+	bool is_limited = s->server.access.n > 0 || s->server.access.is_closed;
 	struct sync_take_options options = {.target = SYNC_PUSH, .name = name, .is_dry_run = m->is_dry_run != 0,
 					    .is_merging = m->is_merging != 0, .policy = (enum cel_policy)m->policy,
-					    .receive_max = s->server.receive_max};
+					    .receive_max = s->server.receive_max,
+					    .access = is_limited ? &s->server.access : NULL};
 	memcpy(s->progress.collection, name, sizeof name);
 	s->request = REQUEST_PUSH;
 	return taking_begin(s, &options, e);

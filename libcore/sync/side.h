@@ -18,6 +18,7 @@
 #ifndef SYNC_SIDE_H
 #define SYNC_SIDE_H
 
+#include "access.h"
 #include "buf.h"
 #include "cid.h"
 #include "store.h"
@@ -66,6 +67,9 @@ struct sync_take_options {
 	bool is_dry_run, is_merging;
 	enum cel_policy policy;
 	uint64_t receive_max;
+	/* Push: what the other side may read. Only commits of such collections count as here: who knows the CID of another must
+	 * send it as if it were new. Borrowed until take_end; NULL: everything. */
+	const struct access *access;
 };
 struct sync_taken {
 	uint32_t outcome; /* enum session_outcome */

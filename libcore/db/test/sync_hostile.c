@@ -662,6 +662,50 @@ static void only_what_was_offered_is_given(void **state)
 	assert_ok(serve(&done, 1, 1));
 }
 
+/* A push that says: the tip is this commit, which you have. */
+static int claim(const struct cid *tip, const struct access *access)
+{
+	struct session *s, *client;
+	struct session_server server = {.side = &there.side};
+	struct session_client call = {.store = ""};
+	struct buf bytes = {0};
+	struct slice out;
+	struct message push = {.type = MESSAGE_PUSH, .push = {.name = slice_text("mine")}}, offer = {.type = MESSAGE_OFFER, .offer.tip = *tip};
+	if (access != NULL)
+		server.access = *access;
+	assert_ok(session_call_new(&client, &call, &e));
+	assert_ok(session_output(client, &out, &e));
+	assert_ok(buf_append(&bytes, out.data, out.size, &e));
+	session_free(client);
+	put_message(&bytes, &push);
+	put_message(&bytes, &offer);
+	assert_ok(session_serve_new(&s, &server, &e));
+	int rc = session_receive(s, buf_slice(&bytes), &e);
+	session_free(s);
+	buf_release(&bytes);
+	return rc;
+}
+
+static void knowing_a_commit_is_no_permission(void **state)
+{
+	(void)state;
+	struct access_rule rules[2];
+	assert_ok(access_rule_parse("mine:rw", &rules[0], &e));
+	assert_ok(access_rule_parse("words:r", &rules[1], &e));
+	const struct access mine = {.rules = rules, .n = 1}, both = {.rules = rules, .n = 2};
+	struct cid secret = host_head(&there, "words"), head;
+	assert_code(CEL_EPROTOCOL, claim(&secret, &mine));
+	assert_int_equal(count_refs(&there, "heads/mine"), 0);
+	struct session_fetched f;
+	assert_ok(fetch(&there, &there, "words", 0, &f, NULL)); /* a ref of the owner's, in nobody's collection */
+	assert_code(CEL_EPROTOCOL, claim(&secret, &mine));
+	assert_ok(claim(&secret, &both)); /* controls: who may read it may have it by another name */
+	head = host_head(&there, "mine");
+	assert_true(cid_equal(&head, &secret));
+	assert_ok(claim(&secret, &mine)); /* by then it is theirs */
+	assert_ok(claim(&secret, NULL));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -670,6 +714,7 @@ int main(void)
 		T(trees_that_break_the_rules_are_refused),
 		T(what_is_no_message_is_refused),
 		T(only_what_was_offered_is_given),
+		T(knowing_a_commit_is_no_permission),
 	};
 #undef T
 	return cmocka_run_group_tests(tests, NULL, NULL);
