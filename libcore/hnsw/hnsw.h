@@ -61,7 +61,7 @@ struct hnsw_info {
 };
 void hnsw_info(const struct hnsw_index *index, struct hnsw_info *out);
 
-/* The smallest ef that is sure to reach recall@10 on queries like the records: by the held-out records of the build, less three
+/* The smallest ef that is sure to reach recall@10 on queries like the records: by the held-out records of the build, less four
  * standard errors. False if none is: then the largest that was tried; 1024 if there were too few records (under 500) to try. */
 bool hnsw_ef_for_recall(const struct hnsw_index *index, double recall, uint32_t *ef);
 

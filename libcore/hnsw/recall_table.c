@@ -20,7 +20,7 @@
 #define QUERIES_MIN 25u
 #define EF_UNKNOWN 1024u
 #define EF_MAX 65536u
-#define MARGIN 3
+#define MARGIN 4
 
 static const uint32_t EFS[] = {10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024};
 #define N_EFS (sizeof EFS / sizeof *EFS)

@@ -334,7 +334,7 @@ static void test_promise(void **state)
 		recall_row_encode(&ROWS[i], bytes + i * RECALL_ROW_SIZE);
 	assert_true(hnsw_ef_for_recall(&index, 0.5, &ef));
 	assert_int_equal(ef, 10);
-	for (double recall = 0.8; recall < 0.999; recall += 0.001) {
+	for (double recall = 0.8; recall < 0.9985; recall += 0.001) {
 		assert_true(hnsw_ef_for_recall(&index, recall, &ef));
 		assert_in_range(ef, last, 40);
 		last = ef;
