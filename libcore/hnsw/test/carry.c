@@ -80,8 +80,8 @@ static double check_index(const struct hnsw_index *index, struct vectorset *set,
 		uint32_t record;
 		assert_int_equal(index_find_record(index, vectorset_id(set, i), &record, NULL), 1);
 	}
-	assert_int_equal(hnsw_searcher_new(index, NULL, 10, 60, &a, &e), 0);
-	assert_int_equal(hnsw_searcher_new(fresh, NULL, 10, 60, &b, &e), 0);
+	assert_int_equal(hnsw_searcher_new(index, NULL, 10, 20, &a, &e), 0);
+	assert_int_equal(hnsw_searcher_new(fresh, NULL, 10, 20, &b, &e), 0);
 	for (size_t q = 0; q < queries->n; q++) {
 		struct slice query = vectorset_vector(queries, q);
 		uint32_t n, m;
@@ -90,9 +90,9 @@ static double check_index(const struct hnsw_index *index, struct vectorset *set,
 		assert_int_equal(n, m);
 		for (uint32_t i = 0; i < m; i++)
 			assert_true(hits[i].distance == wanted[i].distance && slice_equal(hits[i].id, wanted[i].id));
-		assert_int_equal(hnsw_search(a, query, 10, 60, hits, &n, &e), 0);
+		assert_int_equal(hnsw_search(a, query, 10, 20, hits, &n, &e), 0);
 		loss -= (long)hits_agreeing(hits, n, wanted, m);
-		assert_int_equal(hnsw_search(b, query, 10, 60, hits, &n, &e), 0);
+		assert_int_equal(hnsw_search(b, query, 10, 20, hits, &n, &e), 0);
 		loss += (long)hits_agreeing(hits, n, wanted, m);
 		total += m;
 	}
@@ -107,6 +107,7 @@ static void test_mixes(void **state)
 	(void)state;
 	uint64_t random = test_seed();
 	static const struct mix MIXES[] = {{2, 1, 1}, {50, 0, 0}, {0, 30, 0}, {0, 0, 30}, {20, 20, 20}};
+	double lost[CEL_HAVERSINE + 1] = {0};
 	for (size_t i = 0; i < sizeof MIXES / sizeof *MIXES; i++) {
 		for (int metric = CEL_L2; metric <= CEL_HAVERSINE; metric++) {
 			enum cel_type type = vectorset_some_type((enum cel_metric)metric, metric == CEL_IP ? 0 : i + (size_t)metric);
@@ -116,12 +117,15 @@ static void test_mixes(void **state)
 			double loss = check_index(index, &s.after, &s.queries);
 			print_message("# -%u +%u ~%u %s %s: recall %+.4f\n", MIXES[i].deleted, MIXES[i].added,
 				      MIXES[i].changed, cel_type_name(type), cel_metric_name((enum cel_metric)metric), -loss);
-			assert_true(loss <= (metric == CEL_IP ? 0.05 : 0.02));
+			assert_true(loss <= 0.025); /* of 400, chance decides on some */
+			lost[metric] += loss;
 			hnsw_close(index);
 			hnsw_close(parent);
 			two_sets_free(&s);
 		}
 	}
+	for (int metric = CEL_L2; metric <= CEL_HAVERSINE; metric++)
+		assert_true(lost[metric] / (sizeof MIXES / sizeof *MIXES) <= 0.01);
 }
 
 static void test_edges(void **state)

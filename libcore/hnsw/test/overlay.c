@@ -76,20 +76,24 @@ static void test_mixes(void **state)
 	(void)state;
 	uint64_t random = test_seed();
 	static const struct mix MIXES[] = {{0, 0, 0}, {10, 0, 0}, {0, 10, 0}, {0, 0, 10}, {20, 5, 5}, {60, 0, 0}, {0, 50, 50}};
+	double lost[CEL_HAVERSINE + 1] = {0};
 	for (size_t i = 0; i < sizeof MIXES / sizeof *MIXES; i++) {
 		for (int metric = CEL_L2; metric <= CEL_HAVERSINE; metric++) {
 			enum cel_type type = vectorset_some_type((enum cel_metric)metric, i + (size_t)metric);
 			if (type == CEL_U8 && metric == CEL_IP)
 				type = CEL_F32; /* products of nothing but large numbers: no graph is good at it */
 			struct two_sets s = two_sets_new(type, (enum cel_metric)metric, 1500, MIXES[i], &random);
-			struct recalls r = compare(&s, 60);
+			struct recalls r = compare(&s, 20);
 			print_message("# -%u +%u ~%u %s %s: recall %.4f, fresh %.4f\n", MIXES[i].deleted, MIXES[i].added,
 				      MIXES[i].changed, cel_type_name(type), cel_metric_name((enum cel_metric)metric),
 				      r.laid_over, r.fresh);
-			assert_true(r.laid_over >= r.fresh - (metric == CEL_IP ? 0.05 : 0.01));
+			assert_true(r.laid_over >= r.fresh - 0.02); /* of 400, chance decides on some */
+			lost[metric] += r.fresh - r.laid_over;
 			two_sets_free(&s);
 		}
 	}
+	for (int metric = CEL_L2; metric <= CEL_HAVERSINE; metric++)
+		assert_true(lost[metric] / (sizeof MIXES / sizeof *MIXES) <= 0.005);
 }
 
 static void test_edges(void **state)
