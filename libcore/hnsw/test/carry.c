@@ -368,6 +368,40 @@ static void test_kernels(void **state)
 
 /* ---- trouble */
 
+static void set_far_out(struct vectorset *set, size_t i, uint64_t *random)
+{
+	double elements[12];
+	for (size_t d = 0; d < 12; d++)
+		elements[d] = 1000 + (double)(random_next(random) % 1000);
+	vectorset_set(set, i, elements);
+}
+
+/* Vectors whose codes are cut off at every end are no reason to build anew as long as they are few, and are found. */
+static void test_few_far_out(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	struct two_sets s = two_sets_new(CEL_F32, CEL_L2, 600, (struct mix){0, 0, 0}, &random);
+	struct hnsw_index *parent = vectorset_index(&s.before, &PARAMS, 1, temporary_path("parent"));
+	for (size_t i = 0; i < 4; i++)
+		set_far_out(&s.after, i * 100, &random);
+	struct hnsw_index *index = carried(parent, &s.after, temporary_path("carried"));
+	assert_true(check_index(index, &s.after, &s.queries) <= 0.025);
+	struct hnsw_searcher *searcher;
+	struct cel_error e;
+	assert_int_equal(hnsw_searcher_new(index, NULL, 10, 20, &searcher, &e), 0);
+	for (size_t i = 0; i < 4; i++) {
+		struct hnsw_hit hits[10];
+		uint32_t n;
+		assert_int_equal(hnsw_search(searcher, vectorset_vector(&s.after, i * 100), 10, 20, hits, &n, &e), 0);
+		assert_true(n == 10 && hits[0].distance == 0);
+	}
+	hnsw_searcher_free(searcher);
+	hnsw_close(index);
+	hnsw_close(parent);
+	two_sets_free(&s);
+}
+
 static void test_refusals(void **state)
 {
 	(void)state;
@@ -376,12 +410,8 @@ static void test_refusals(void **state)
 	const char *path = temporary_path("parent"), *to = temporary_path("refused");
 	struct hnsw_index *parent = vectorset_index(&s.before, &PARAMS, 1, path);
 	struct cel_error e = {0};
-	for (size_t i = 0; i < s.after.n; i += 5) { /* a fifth of them far outside */
-		double elements[12];
-		for (size_t d = 0; d < 12; d++)
-			elements[d] = 1000 + (double)(random_next(&random) % 1000);
-		vectorset_set(&s.after, i, elements);
-	}
+	for (size_t i = 0; i < s.after.n; i += 5) /* a fifth of them: too many */
+		set_far_out(&s.after, i, &random);
 	assert_int_equal(carry_to(parent, &s.after, 100, 1, to, &e), CEL_EUNAVAILABLE);
 	assert_int_equal(access(to, F_OK), -1);
 	hnsw_close(parent);
@@ -433,7 +463,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_no_change),  cmocka_unit_test(test_mixes),   cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_entry_point), cmocka_unit_test(test_copies), cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_lineage),    cmocka_unit_test(test_threads), cmocka_unit_test(test_kernels),
-		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_memory_faults),
+		cmocka_unit_test(test_few_far_out), cmocka_unit_test(test_refusals), cmocka_unit_test(test_memory_faults),
 	};
 	if (argc > 1 && strcmp(argv[1], "digest") == 0) {
 		char hex[65];
