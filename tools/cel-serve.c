@@ -16,7 +16,7 @@
 #define ALLOW_MAX 256
 #define CLIENTS_MAX 64
 
-enum { OPT_STDIO = CLI_OWN, OPT_SOCKET, OPT_ALLOW, OPT_READ_ONLY, OPT_NO_INDEX, OPT_TIMEOUT, OPT_BWLIMIT };
+enum { OPT_STDIO = CLI_OWN, OPT_SOCKET, OPT_ALLOW, OPT_READ_ONLY, OPT_NO_INDEX, OPT_TIMEOUT, OPT_BWLIMIT, OPT_MAX_PUSH };
 
 static const struct cli_option OPTIONS[] = {
 	{OPT_STDIO, "stdio", NULL, "serve one client on standard input and output"},
@@ -25,6 +25,7 @@ static const struct cli_option OPTIONS[] = {
 	{OPT_ALLOW, "allow", "RULE", "NAME, NAME:r or NAME:rw; a * may end the name; may be repeated (default: all)"},
 	{OPT_READ_ONLY, "read-only", NULL, "nothing may be written, whatever the rules say"},
 	{OPT_NO_INDEX, "no-index", NULL, "do not build the indexes of what was pushed"},
+	{OPT_MAX_PUSH, "max-push", "SIZE", "refuse a push of more bytes, such as 500M (default 64G; 0: no bound)"},
 	{OPT_TIMEOUT, "timeout", "SECONDS", "leave a client that is silent for so long (default 0: never)"},
 	{OPT_BWLIMIT, "bwlimit", "RATE", "bytes a second each way at most, such as 500K or 2M"},
 	CLI_OPTION_LOCK_WAIT,
@@ -70,6 +71,11 @@ static void parse_options(struct serve_tool *tool)
 			break;
 		case OPT_NO_INDEX:
 			tool->options.is_without_index = true;
+			break;
+		case OPT_MAX_PUSH:
+			tool->options.push_max = cli_size(cli);
+			if (tool->options.push_max == 0)
+				tool->options.push_max = UINT64_MAX;
 			break;
 		case OPT_TIMEOUT:
 			tool->options.timeout = cli_real(cli, 0, 1e9);

@@ -16,6 +16,8 @@
 #include "pump.h"
 #include "sync_side.h"
 
+#define PUSH_MAX_DEFAULT (UINT64_C(64) << 30)
+
 struct head {
 	char name[CEL_NAME_MAX + 1];
 	struct cid cid;
@@ -101,7 +103,8 @@ int serving_new(struct cel_store *store, const struct serving_options *options, 
 	s->options = *options;
 	sync_side_init(&s->side, store);
 	struct session_server server = {.side = &s->side, .access = options->access,
-					.check_store = options->is_checking_store ? check_store : NULL, .context = s};
+					.check_store = options->is_checking_store ? check_store : NULL, .context = s,
+					.receive_max = options->receive_max};
 	server.access.is_read_only |= store->is_read_only;
 	int rc = load_heads(store, &s->heads, &s->n_heads, e);
 	if (rc == 0)
@@ -161,7 +164,8 @@ int cel_serve_fd(struct cel_store *store, const struct cel_serve_options *option
 		return error_nomem(e, (options->n_allow + 1) * sizeof *rules);
 	struct serving_options inner = {
 		.access = {.rules = rules, .n = options->n_allow, .is_read_only = options->is_read_only},
-		.is_checking_store = true, .socket = options->socket, .is_without_index = options->is_without_index};
+		.is_checking_store = true, .socket = options->socket, .is_without_index = options->is_without_index,
+		.receive_max = options->push_max > 0 ? options->push_max : PUSH_MAX_DEFAULT};
 	struct serving *s;
 	struct pump pump;
 	int rc = parse_rules(options, rules, e);

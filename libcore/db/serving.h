@@ -11,6 +11,7 @@ struct serving_options {
 	bool is_checking_store; /* the client must mean this very store, */
 	const char *socket;     /* or this socket */
 	bool is_without_index;
+	uint64_t receive_max; /* bytes that one push may bring; 0: no bound, for a process of the same user */
 };
 
 struct serving;

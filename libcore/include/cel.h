@@ -777,6 +777,7 @@ struct cel_serve_options {
 	bool is_read_only, is_without_index; /* whatever the rules say; else the indexes of what was pushed are built at the end */
 	const char *socket;    /* the path by which clients of a socket name the store; or NULL */
 	double timeout, rate;  /* as in cel_peer_options */
+	uint64_t push_max;     /* bytes that one push may bring, unpacked; 0: 64 GiB. One that brings more is refused: CEL_EPROTOCOL */
 };
 /* Serves one client, who reads `out` and writes `in` (which may be the same), to its end. It must mean this very store. */
 int cel_serve_fd(struct cel_store *store, const struct cel_serve_options *options, int in, int out, struct cel_error *e);

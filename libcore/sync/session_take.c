@@ -110,7 +110,7 @@ static int count_bytes(struct taking *t, struct slice bytes, struct cel_error *e
 {
 	t->bytes += bytes.size;
 	if (t->bytes_max > 0 && t->bytes > t->bytes_max)
-		return error_set(e, CEL_EPROTOCOL, "more than the %llu bytes that may come at a time",
+		return error_set(e, CEL_EPROTOCOL, "more than the %llu bytes that may come at a time (cel-serve --max-push)",
 				 (unsigned long long)t->bytes_max);
 	return 0;
 }

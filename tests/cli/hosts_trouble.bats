@@ -63,6 +63,26 @@ forced() {
 	refuses 66 "" cel show "$(commit_at other secret)"
 }
 
+@test "--max-push: more than that is refused, and nothing of it stays" {
+	two_stores
+	rows -n 3000 -d 128 many.npy
+	cel create -q many --dim 128
+	cel-build -q --no-index --id-prefix x many many.npy # 1.5 MB
+	forced --store "$BATS_TEST_TMPDIR/other" --max-push 1M
+	(cd other && find . | sort) >before
+	refuses 76 "--max-push" cel push -q many "$there:many"
+	refuses 66 "many" cel show --store other many
+	(cd other && find . | sort) | diff before -
+	exits 0 cel gc --store other --dry-run --grace 0
+	[[ "$output" == $'blocks\t0\t0\nsegments\t0\t0\n'* ]]
+	add store 1
+	exits 0 cel push -q words "$there:words" # control: a small one
+	for bound in 0 64M; do
+		forced --store "$BATS_TEST_TMPDIR/other" --no-index --max-push $bound
+		exits 0 cel push -q many "$there:many-${bound,,}"
+	done
+}
+
 @test "wrong options of cel-serve" {
 	two_stores
 	refuses 64 "either" cel-serve --store other
@@ -70,6 +90,7 @@ forced() {
 	refuses 64 "--store" cel-serve --stdio
 	exits 64 cel-serve --stdio --store other --allow 'Words'
 	exits 64 cel-serve --stdio --store other --allow 'words:w'
+	exits 64 cel-serve --stdio --store other --max-push much
 	exits 66 cel-serve --stdio --store nowhere
 	exits 0 cel-serve --stdio --store other </dev/null # nobody came
 	exits 76 cel-serve --stdio --store other <rows.jsonl
