@@ -4,27 +4,23 @@
 load helper
 load hosts
 
-# sshd_on_loopback: keys, configurations and a daemon in ./ssh; CEL_SSH reaches it under any name of host.
-sshd_on_loopback() {
+# One sshd serves all tests of the file: keys, configurations and the daemon are in $SSH_DIR. CEL_SSH reaches it under any name of host.
+setup_file() {
 	local sshd port
+	export SSH_DIR=$BATS_FILE_TMPDIR/ssh SSHD=
 	sshd=$(command -v sshd || echo /usr/sbin/sshd)
-	if [ ! -x "$sshd" ] || ! command -v ssh >/dev/null; then skip "no sshd (Debian package openssh-server)"; fi
+	if [ ! -x "$sshd" ] || ! command -v ssh >/dev/null; then return; fi
 	if [ "$(id -u)" -eq 0 ]; then mkdir -p /run/sshd; fi # where the daemon locks itself up before anybody has come in
-	mkdir -m 700 ssh
-	ssh-keygen -q -t ed25519 -N '' -f ssh/host
-	ssh-keygen -q -t ed25519 -N '' -f ssh/all
-	ssh-keygen -q -t ed25519 -N '' -f ssh/forced
-	{
-		echo "restrict $(cat ssh/all.pub)"
-		echo "restrict,command=\"PATH=$PATH cel-serve --stdio --store $BATS_TEST_TMPDIR/other --allow words:rw\" $(cat ssh/forced.pub)"
-	} >ssh/authorized_keys
+	mkdir -m 700 "$SSH_DIR"
+	cd "$SSH_DIR" || return
+	for key in host all forced; do ssh-keygen -q -t ed25519 -N '' -f $key; done
 	for port in $(python3 -c 'import random; print(*random.sample(range(20000, 60000), 8))'); do
-		cat >ssh/sshd_config <<-END
+		cat >sshd_config <<-END
 			ListenAddress 127.0.0.1
 			Port $port
-			HostKey $PWD/ssh/host
-			AuthorizedKeysFile $PWD/ssh/authorized_keys
-			PidFile $PWD/ssh/pid
+			HostKey $PWD/host
+			AuthorizedKeysFile $PWD/authorized_keys
+			PidFile $PWD/pid
 			StrictModes no
 			UsePAM no
 			PasswordAuthentication no
@@ -32,46 +28,63 @@ sshd_on_loopback() {
 			PermitUserEnvironment no
 			SetEnv PATH=$PATH
 		END
-		"$sshd" -D -e -f ssh/sshd_config 2>ssh/log 3>&- &
+		"$sshd" -D -e -f sshd_config 2>log 3>&- &
 		SSHD=$!
 		for _ in {1..100}; do
-			if grep -q "Server listening" ssh/log; then break 2; fi
+			if grep -q "Server listening" log; then break 2; fi
 			kill -0 $SSHD 2>/dev/null || break
 			sleep 0.05
 		done
+		kill $SSHD 2>/dev/null || true
 		SSHD=
 	done
-	[ -n "$SSHD" ] || { cat ssh/log; return 1; }
-	cat >ssh/config <<-END
+	[ -n "$SSHD" ] || { cat log; return 1; }
+	cat >config <<-END
 		Host *
 			HostName 127.0.0.1
-			Port $port
 			User $(id -un)
 			IdentitiesOnly yes
 			BatchMode yes
 			ControlPath none
 			StrictHostKeyChecking accept-new
-			UserKnownHostsFile $PWD/ssh/known_hosts
+			UserKnownHostsFile $PWD/known_hosts
 			LogLevel ERROR
 		Host *.all
-			IdentityFile $PWD/ssh/all
+			IdentityFile $PWD/all
 		Host *.forced
-			IdentityFile $PWD/ssh/forced
+			IdentityFile $PWD/forced
+		Host down.*
+			Port 1
+		Host *
+			Port $port
 	END
-	printf '#!/bin/sh\nexec ssh -F %s/ssh/config "$@"\n' "$PWD" >real
+	printf '#!/bin/sh\nexec ssh -F %s/config "$@"\n' "$PWD" >real
 	chmod +x real
 }
 
+teardown_file() {
+	if [ -z "$SSHD" ]; then return; fi
+	kill "$SSHD"
+	for _ in {1..100}; do
+		kill -0 "$SSHD" 2>/dev/null || return 0
+		sleep 0.05
+	done
+	kill -KILL "$SSHD"
+	echo "sshd did not end"
+	return 1
+}
+
 prepare() {
+	if [ -z "$SSHD" ]; then skip "no sshd (Debian package openssh-server)"; fi
 	two_stores
-	sshd_on_loopback
+	{
+		echo "restrict $(cat "$SSH_DIR/all.pub")"
+		echo "restrict,command=\"PATH=$PATH cel-serve --stdio --store $PWD/other --allow words:rw\" $(cat "$SSH_DIR/forced.pub")"
+	} >"$SSH_DIR/authorized_keys"
+	cp "$SSH_DIR/real" real
 	use_ssh real
 	all="host.all:$BATS_TEST_TMPDIR/other"
 	forced="host.forced:$BATS_TEST_TMPDIR/other"
-}
-
-teardown() {
-	if [ -n "${SSHD:-}" ]; then kill "$SSHD" 2>/dev/null || true; fi
 }
 
 @test "over ssh: clone, pull, push, merge both ways, diff" {
@@ -120,9 +133,7 @@ teardown() {
 	[[ "$stderr" == *"/nowhere"* ]]
 	exits 69 cel pull words "host.none:$BATS_TEST_TMPDIR/other:words"
 	[[ "$stderr" == *"Permission denied"*"cannot be reached"* ]]
-	kill "$SSHD"
-	wait "$SSHD" || true
-	exits 69 cel pull words "$all:words"
+	exits 69 cel pull words "down.all:$BATS_TEST_TMPDIR/other:words" # nobody listens there
 	[[ "$stderr" == *"cannot be reached"* ]]
 }
 
