@@ -153,11 +153,14 @@ prepare() {
 	cel create -q --store other many --dim 128
 	rows -n 4000 -d 128 many.npy
 	cel-build -q --no-index --store other --id-prefix x many many.npy
-	cel pull -q --no-index --bwlimit 1M many "$all:many" 2>said &
-	local pull=$!
-	sleep 0.7
-	pkill -P "$(pgrep -P "$pull" | head -n 1)" 2>/dev/null || kill "$(pgrep -P "$pull" | head -n 1)"
-	local got=0
+	cel pull -q --no-index --bwlimit 256K many "$all:many" 2>said & # 2 MB
+	local pull=$! ssh='' got=0
+	until [ "$(awk '$1 == "rchar:" { print $2 }' "/proc/$ssh/io" 2>/dev/null || echo 0)" -gt 200000 ]; do
+		sleep 0.05
+		kill -0 "$pull"
+		ssh=$(pgrep -P "$pull" | head -n 1)
+	done
+	kill "$ssh"
 	wait "$pull" || got=$?
 	cat said
 	[ $got -eq 75 ]
