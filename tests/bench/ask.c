@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 	struct cel_error e;
 	struct cel_store *store;
 	struct cel_store_options options = {.is_read_only = true};
-	struct cel_revision *revision;
+	struct cel_revision *revision = NULL;
 	if (argc != 4)
 		die("usage", "bench-ask STORE REV QUERIES.npy");
 	if (cel_store_open(argv[1], &options, &store, &e) < 0 || cel_revision_get(store, argv[2], &revision, &e) < 0)
