@@ -29,7 +29,7 @@ SIMD_INLINE __m512 load16(const uint8_t *p, size_t i, __mmask16 mask, enum simd_
 static void widen_f16_avx512(const uint16_t *in, size_t n, float *out)
 {
 	for (size_t i = 0; i < n; i += 16) {
-		__mmask16 mask = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+		__mmask16 mask = (__mmask16)(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1);
 		_mm512_mask_storeu_ps(out + i, mask, load16((const uint8_t *)in, i, mask, SIMD_F16));
 	}
 }
