@@ -4,6 +4,7 @@
 #include "peer.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define TIMEOUT 300.0
@@ -113,4 +114,18 @@ void peer_say_fetched(const struct peer *p, const char *text, const struct cel_f
 	else
 		cli_say(p->cli, "%s: %" PRIu64 " commits, %" PRIu64 " changed records fetched; %s", text, r->commits, r->changes,
 			traffic);
+}
+
+int peer_has_collection(struct cel_store *store, const char *name, struct cel_error *e)
+{
+	struct cel_list *list;
+	const struct cel_revision *r;
+	int rc = cel_collection_list(store, &list, e);
+	if (rc < 0)
+		return rc;
+	while ((rc = cel_list_next(list, &r, e)) == 1)
+		if (strcmp(r->name, name) == 0)
+			break;
+	cel_list_free(list);
+	return rc;
 }

@@ -32,5 +32,7 @@ int peer_fail(struct peer *p, const struct cel_error *e);
 void peer_say_fetched(const struct peer *p, const char *text, const struct cel_fetch_result *r, const struct cel_peer *peer);
 /* "12.3 KB received, 456 B sent" */
 void peer_format_traffic(const struct cel_peer *peer, char out[80]);
+/* Whether what is fetched has a collection of that name here to go to: 1, 0 or an error. */
+int peer_has_collection(struct cel_store *store, const char *name, struct cel_error *e);
 
 #endif

@@ -77,25 +77,14 @@ static int find_names(struct clone_tool *tool)
 	return rc < 0 ? peer_fail(&tool->peer, &e) : 0;
 }
 
-static bool is_here(struct clone_tool *tool, const char *name)
-{
-	struct cel_list *list;
-	struct cel_error e;
-	const struct cel_revision *r;
-	bool is = false;
-	if (cel_collection_list(tool->store, &list, &e) < 0)
-		return false;
-	while (!is && cel_list_next(list, &r, &e) == 1)
-		is = strcmp(r->name, name) == 0;
-	cel_list_free(list);
-	return is;
-}
-
 static int clone_collection(struct clone_tool *tool, const char *name)
 {
 	struct cel_fetch_result fetched;
 	struct cel_error e;
-	if (is_here(tool, name)) {
+	int rc = peer_has_collection(tool->store, name, &e);
+	if (rc < 0)
+		return peer_fail(&tool->peer, &e);
+	if (rc > 0) {
 		cli_say(&tool->cli, "%s: is here already ('cel pull' brings what is new)", name);
 		return 0;
 	}
@@ -103,7 +92,7 @@ static int clone_collection(struct clone_tool *tool, const char *name)
 	if (status != 0)
 		return status;
 	peer_say_fetched(&tool->peer, name, &fetched, tool->connection);
-	int rc = cel_collection_create_from(tool->store, name, fetched.commit, &e);
+	rc = cel_collection_create_from(tool->store, name, fetched.commit, &e);
 	return rc < 0 ? peer_fail(&tool->peer, &e) : 0;
 }
 

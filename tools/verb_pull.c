@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel pull: what is new in another store is fetched, then merged, or becomes the collection if there is none of that name. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "merged.h"
 #include "peer.h"
@@ -70,21 +69,6 @@ static void parse_options(struct pull_tool *tool)
 	}
 }
 
-/* 1, 0 or an error. */
-static int has_collection(struct cel_store *store, const char *name, struct cel_error *e)
-{
-	struct cel_list *list;
-	const struct cel_revision *r;
-	int rc = cel_collection_list(store, &list, e);
-	if (rc < 0)
-		return rc;
-	while ((rc = cel_list_next(list, &r, e)) == 1)
-		if (strcmp(r->name, name) == 0)
-			break;
-	cel_list_free(list);
-	return rc;
-}
-
 static int create(struct pull_tool *tool, struct cel_store *store, const struct cel_fetch_result *fetched)
 {
 	const char *name = tool->cli.operands[0];
@@ -123,7 +107,7 @@ static int pull(struct pull_tool *tool, struct cel_store *store, const struct ce
 	cel_peer_free(peer);
 	if (status != 0)
 		return status;
-	int rc = has_collection(store, name, &e);
+	int rc = peer_has_collection(store, name, &e);
 	if (rc < 0)
 		return cli_fail(cli, &e);
 	if (rc == 0)
