@@ -35,11 +35,11 @@ static const struct cli_option OPTIONS[] = {
 	{SOURCE_IDS, "query-ids", "FILE", "ids of the queries, one a line"},
 	SOURCE_FORMAT_OPTIONS,
 	{'j', "jobs", "N", "threads (default: all processors)"},
-	{'v', "verbose", NULL, "say more: nodes read (--stat), changes written (--patch)"},
 	PEER_OPTIONS,
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
+	CLI_OPTION_VERBOSE,
 	CLI_OPTIONS_END,
 };
 
@@ -67,7 +67,7 @@ struct diff_tool {
 	struct cel_query_options query;
 	struct cel_source_options source;
 	const char *queries;
-	bool is_stat, is_ids, is_patch, is_verbose, has_query_option;
+	bool is_stat, is_ids, is_patch, has_query_option;
 	int end; /* of an id */
 	struct cel_place a, b;
 	uint64_t n_changes;
@@ -112,9 +112,6 @@ static void parse_options(struct diff_tool *tool)
 			break;
 		case 'j':
 			tool->query.threads = (uint32_t)cli_count(cli, 1, 1024);
-			break;
-		case 'v':
-			tool->is_verbose = true;
 			break;
 		}
 	}
@@ -277,7 +274,7 @@ static int run_stat(struct diff_tool *tool, struct cel_diff *diff, struct cel_er
 				   ",\"nodes_read\":%" PRIu64 "}\n"
 				 : "added\t%" PRIu64 "\ndeleted\t%" PRIu64 "\nchanged\t%" PRIu64 "\n",
 	       n.added, n.deleted, n.changed, n.nodes_read);
-	if (tool->is_verbose)
+	if (tool->cli.is_verbose)
 		cli_say(&tool->cli, "%" PRIu64 " nodes read", n.nodes_read);
 	return 0;
 }
@@ -293,7 +290,7 @@ static int write_patch(void *context, const void *data, size_t size, struct cel_
 static int run_patch(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
 {
 	int rc = cel_diff_patch(diff, write_patch, NULL, &tool->n_changes, e);
-	if (rc == 0 && tool->is_verbose)
+	if (rc == 0 && tool->cli.is_verbose)
 		cli_say(&tool->cli, "%" PRIu64 " changes", tool->n_changes);
 	return rc;
 }

@@ -31,9 +31,9 @@ static const struct cli_option OPTIONS[] = {
 	SOURCE_OPTIONS,
 	{'0', "null", NULL, "the ids in --ids end with NUL, not newline"},
 	{'j', "jobs", "N", "threads (default: all processors)"},
-	{'v', "verbose", NULL, "say how the answers were found"},
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
+	CLI_OPTION_VERBOSE,
 	CLI_OPTIONS_END,
 };
 
@@ -54,7 +54,6 @@ struct query_tool {
 	struct cli cli;
 	struct cel_query_options options;
 	struct cel_source_options source;
-	bool is_verbose;
 	const char **ids; /* of --by-id */
 	int n_ids;
 	uint64_t n_answers;
@@ -161,9 +160,6 @@ static void parse_options(struct query_tool *tool)
 		case 'j':
 			tool->options.threads = (uint32_t)cli_count(cli, 1, 1024);
 			break;
-		case 'v':
-			tool->is_verbose = true;
-			break;
 		}
 	}
 }
@@ -185,10 +181,10 @@ static int run(struct query_tool *tool, struct cel_store *store)
 		rc = cel_query_file(query, "-", &tool->source, print_answer, tool, &e);
 	for (int i = 1; rc == 0 && i < cli->n_operands; i++)
 		rc = cel_query_file(query, cli->operands[i], &tool->source, print_answer, tool, &e);
-	if (tool->is_verbose && rc == 0 && is_selecting)
+	if (tool->cli.is_verbose && rc == 0 && is_selecting)
 		cli_say(cli, "%" PRIu64 " of %" PRIu64 " records are selected%s", selected.selected, selected.records,
 			selected.is_cached ? ", by a filter that was evaluated before" : "");
-	if (tool->is_verbose && rc == 0)
+	if (tool->cli.is_verbose && rc == 0)
 		cli_say(cli, "found by %s, ef %" PRIu32, cel_query_method(query), cel_query_ef(query));
 	cel_query_free(query);
 	if (rc < 0)

@@ -171,8 +171,14 @@ int cli_next(struct cli *cli)
 		case CLI_JSON:
 			cli->is_json = true;
 			break;
+		case CLI_STATS_JSON:
+			cli->stats_path = optarg;
+			break;
 		case 'q':
 			cli->is_quiet = true;
+			break;
+		case 'v':
+			cli->is_verbose = true;
 			break;
 		default:
 			return id;

@@ -17,11 +17,14 @@ struct cli_option {
 };
 
 /* Options that many commands share; ids of a command's own options without a letter begin at CLI_OWN. */
-enum { CLI_HELP = 256, CLI_VERSION, CLI_STORE, CLI_LOCK_WAIT, CLI_JSON, CLI_OWN };
+enum { CLI_HELP = 256, CLI_VERSION, CLI_STORE, CLI_LOCK_WAIT, CLI_JSON, CLI_STATS_JSON, CLI_OWN };
 #define CLI_OPTION_STORE {CLI_STORE, "store", "DIR", "the store (else CEL_STORE, else the nearest .cel above)"}
 #define CLI_OPTION_LOCK_WAIT {CLI_LOCK_WAIT, "lock-wait", "SECONDS", "wait so long for another writer (default 0)"}
 #define CLI_OPTION_JSON {CLI_JSON, "json", NULL, "print JSON Lines"}
 #define CLI_OPTION_QUIET {'q', "quiet", NULL, "say nothing but errors"}
+#define CLI_OPTION_VERBOSE {'v', "verbose", NULL, "say more: what was chosen, and how long each phase took"}
+/* For what may take long; see stats.h. */
+#define CLI_OPTION_STATS_JSON {CLI_STATS_JSON, "stats-json", "FILE", "leave the figures of the run in FILE, as a JSON object"}
 #define CLI_OPTIONS_END                                        \
 	{CLI_HELP, "help", NULL, "show this help and exit"},   \
 	{CLI_VERSION, "version", NULL, "show the version and exit"}, {0, NULL, NULL, NULL}
@@ -40,7 +43,8 @@ struct cli {
 	/* from the shared options */
 	const char *store;
 	double lock_wait;
-	bool is_quiet, is_json;
+	bool is_quiet, is_verbose, is_json;
+	const char *stats_path; /* of --stats-json, or NULL */
 	/* what is left when cli_next has returned 0 */
 	int n_operands;
 	char **operands;
