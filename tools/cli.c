@@ -53,8 +53,9 @@ static void print_version(const struct cli *cli)
 	struct cel_error e;
 	if (cel_simd_name(&simd, &e) < 0)
 		exit(cli_fail(cli, &e));
-	printf("%s (Celestica) %s\nkernels: %s\nformats: store %d, tree %d, index %d, patch %d\n", cli->command->name,
-	       CEL_VERSION, simd, CEL_FORMAT_STORE, CEL_FORMAT_TREE, CEL_FORMAT_INDEX, CEL_FORMAT_PATCH);
+	printf("%s (Celestica) %s\nkernels: %s\nformats: store %u, tree %u, index %u, patch %u, protocol %u\n",
+	       cli->command->name, CEL_VERSION, simd, CEL_FORMAT_STORE, CEL_FORMAT_TREE, CEL_FORMAT_INDEX, CEL_FORMAT_PATCH,
+	       CEL_FORMAT_PROTOCOL);
 }
 
 int cli_usage(const struct cli *cli, const char *format, ...)

@@ -114,7 +114,7 @@ void layout_encode(const struct layout *l, uint8_t header[LAYOUT_HEADER_SIZE])
 	uint8_t *p = header;
 	memcpy(p, MAGIC, 8);
 	p += 8;
-	put32(&p, LAYOUT_FORMAT);
+	put32(&p, CEL_FORMAT_INDEX);
 	put32(&p, LAYOUT_HEADER_SIZE);
 	cid_encode(&l->tree, p);
 	p += CID_SIZE + 4;
@@ -257,9 +257,9 @@ int layout_decode(const uint8_t header[LAYOUT_HEADER_SIZE], uint64_t file_size, 
 		return error_set(e, CEL_ECORRUPT, "this is no index file");
 	const uint8_t *p = header + 8;
 	uint32_t format = get32(&p);
-	if (format != LAYOUT_FORMAT)
+	if (format != CEL_FORMAT_INDEX)
 		return error_set(e, CEL_ECONFIG, "the index has format %u, this program reads %u: build it again", format,
-				 LAYOUT_FORMAT);
+				 CEL_FORMAT_INDEX);
 	uint8_t digest[SHA256_SIZE];
 	sha256(header, HEADER_DIGEST_AT, digest);
 	if (memcmp(digest, header + HEADER_DIGEST_AT, SHA256_SIZE) != 0)

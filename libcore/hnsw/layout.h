@@ -8,7 +8,6 @@
 #include "graph.h"
 #include "hnsw.h"
 
-#define LAYOUT_FORMAT 7u
 #define LAYOUT_HEADER_SIZE 4096u
 #define LAYOUT_CHUNK_SIZE (1u << 20)
 #define RECALL_ROW_SIZE 32u

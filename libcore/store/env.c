@@ -229,9 +229,9 @@ static int check_format(struct env *env, MDB_txn *txn, struct cel_error *e)
 	if (value.mv_size != 4)
 		return error_set(e, CEL_ECORRUPT, "%s: the format number is damaged", env->path);
 	uint32_t format = load_le32(value.mv_data);
-	if (format != ENV_FORMAT)
+	if (format != CEL_FORMAT_STORE)
 		return error_set(e, CEL_ECONFIG, "%s has store format %u, this program knows %u: use a newer one",
-				 env->path, format, ENV_FORMAT);
+				 env->path, format, CEL_FORMAT_STORE);
 	return 0;
 }
 
@@ -328,7 +328,7 @@ int env_init(const char *path, int64_t now, struct cel_error *e)
 		return named_error(path, rc, "making data.mdb", e);
 	MDB_txn *txn = NULL;
 	uint8_t format[4], created[8], id[STORE_ID_SIZE];
-	store_le32(format, ENV_FORMAT);
+	store_le32(format, CEL_FORMAT_STORE);
 	store_le64(created, (uint64_t)now);
 	MDB_val keys[2] = {val_make("format", 6), val_make("created", 7)};
 	MDB_val values[2] = {val_make(format, sizeof format), val_make(created, sizeof created)};

@@ -11,7 +11,6 @@
 
 #include "cid.h"
 
-#define ENV_FORMAT 1u
 #define ENV_MAP_SIZE (64ull << 30)     /* tried first; $CEL_MAP_SIZE replaces it (for tests) */
 #define ENV_MAP_SIZE_MIN (1ull << 30)  /* halved down to this */
 #define ENV_IDLE_WAIT 10               /* seconds, see idle_wait */

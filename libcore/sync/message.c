@@ -126,7 +126,7 @@ static int get_other_hello(struct cbor_reader r, uint64_t n, struct message_hell
 	int rc = n < 3 ? CEL_EPROTOCOL : get_text(&r, &out->magic, 3, "magic", e);
 	if (rc == 0)
 		rc = get_uint(&r, &out->version, UINT32_MAX, "version", e);
-	return rc == 0 && slice_equal(out->magic, slice_text(MESSAGE_MAGIC)) && out->version != SESSION_VERSION ? 1 : 0;
+	return rc == 0 && slice_equal(out->magic, slice_text(MESSAGE_MAGIC)) && out->version != CEL_FORMAT_PROTOCOL ? 1 : 0;
 }
 
 static int get_fields(struct cbor_reader *r, uint64_t type, uint64_t n, struct message *m, struct cel_error *e)

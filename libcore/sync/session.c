@@ -63,7 +63,7 @@ static int put_hello(struct session *s, struct cel_error *e)
 		return rc;
 	struct message m = {.type = MESSAGE_HELLO, .hello = {
 		.magic = slice_text(MESSAGE_MAGIC),
-		.version = SESSION_VERSION,
+		.version = CEL_FORMAT_PROTOCOL,
 		.frame_max = FRAME_MAX,
 		.can_unpack = s->is_client && s->client.is_uncompressed ? 0 : 1,
 		.software = slice_text("celestica " CEL_VERSION),
@@ -229,9 +229,9 @@ static int take_hello(struct session *s, const struct message_hello *m, struct c
 	int rc = 0;
 	if (!slice_equal(m->magic, slice_text(MESSAGE_MAGIC)))
 		return error_set(e, CEL_EPROTOCOL, "the other side is no session of Celestica");
-	if (m->version != SESSION_VERSION)
+	if (m->version != CEL_FORMAT_PROTOCOL)
 		error_set(e, rc = CEL_EPROTOCOL, "the other side speaks version %llu of the protocol, this one version %u",
-			  (unsigned long long)m->version, SESSION_VERSION);
+			  (unsigned long long)m->version, CEL_FORMAT_PROTOCOL);
 	else if (m->frame_max < FRAME_MAX)
 		error_set(e, rc = CEL_EPROTOCOL, "the other side takes frames of %llu bytes at most, %u are needed",
 			  (unsigned long long)m->frame_max, FRAME_MAX);

@@ -20,7 +20,6 @@
 #include "cid.h"
 #include "side.h"
 
-#define SESSION_VERSION 1u
 #define SESSION_FRAME_MAX (2u << 20)
 
 struct session;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# cel.h, the one installed header, stands alone: as C99 to C17 and as C++11 to C++17, pedantically.
+# cel.h, the one header to include, stands alone: as C99 to C17 and as C++11 to C++17, pedantically.
 # shellcheck source=tests/check/tap.sh
 . "$(dirname "$0")/tap.sh"
 flags="-Wall -Wextra -Wpedantic -Werror -fsyntax-only"
@@ -25,6 +25,7 @@ for compiler in gcc:c clang:c g++:c++ clang++:c++; do
 		result "cel.h alone, $name -std=$standard"
 	done
 done
+cp -r "$source/libcore/include/celestica" "$work"
 { cat "$source/libcore/include/cel.h"; echo 'int cel_planted(FILE *f);'; } >"$work/cel.h"
 compile "$work/cel.h" gcc c c11
 control "a type that cel.h does not declare"

@@ -117,7 +117,7 @@ prepare() {
 		exits 0 $command --version
 		[[ ${lines[0]} == "$command (Celestica) "[0-9]* ]]
 		[[ ${lines[1]} == "kernels: "* ]]
-		[[ ${lines[2]} == "formats: store "[0-9]*", tree "[0-9]*", index "[0-9]*", patch "[0-9]* ]]
+		[[ ${lines[2]} == "formats: store "[0-9]*", tree "[0-9]*", index "[0-9]*", patch "[0-9]*", protocol "[0-9]* ]]
 	done
 	CEL_SIMD=scalar exits 0 cel --version
 	[ "${lines[1]}" = "kernels: scalar" ]

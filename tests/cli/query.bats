@@ -311,3 +311,12 @@ for line in sys.stdin:
 	refuses 64 "one FILE" cel-query --ids queries.ids c queries.npy queries.npy
 	refuses 64 "which collection" cel-query
 }
+
+@test "the index file's format number is the one that --version tells" {
+	make_collection words
+	rows -n 20 base.jsonl
+	cel-build -q words base.jsonl
+	local told
+	told=$(cel --version | sed -n 's/^formats: .*index \([0-9]*\),.*/\1/p')
+	[ "$(od -An -tu4 -j8 -N4 "$(index_file words)" | tr -d ' ')" = "$told" ]
+}

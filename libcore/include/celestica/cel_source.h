@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Part of cel.h: files of vectors that are read. */
+#ifndef CEL_H
+#error "include cel.h"
+#endif
+
+enum cel_format {
+	CEL_FORMAT_AUTO,
+	CEL_FORMAT_NPY,
+	CEL_FORMAT_FVECS,
+	CEL_FORMAT_BVECS,
+	CEL_FORMAT_JSONL,
+	CEL_FORMAT_CSV,
+	CEL_FORMAT_TSV,
+	CEL_FORMAT_RAW,
+	CEL_FORMAT_NPZ,
+	CEL_FORMAT_HDF5,
+	CEL_FORMAT_ARROW /* and Parquet */
+};
+int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e);
+
+struct cel_source_options {
+	enum cel_format format;
+	const char *ids;       /* file of ids, one a line; NULL: none */
+	bool is_ids_nul;       /* they end with NUL instead */
+	const char *id_prefix; /* ids are this and the row number from 0; NULL: none */
+	/* Tables (CSV, TSV, Parquet, Arrow). Columns are called by their names, or by their numbers from 1. */
+	const char *id_column;      /* NULL: "id" */
+	const char *vector_columns; /* "A,B,C", "A..B", or one column with all numbers; NULL: "vector" */
+	bool is_without_header;     /* the first line is a row already */
+	/* CEL_FORMAT_RAW: rows of little-endian numbers and nothing else */
+	const char *raw_type; /* "f32", "f64", "f16", "bf16", "i8" or "u8" */
+	uint32_t raw_dim;
+	const char *member; /* CEL_FORMAT_NPZ and CEL_FORMAT_HDF5: which array; NULL: the only one, or "train" */
+};
