@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "error.h"
+
 static _Atomic uint64_t fault_nth;
 static _Atomic uint64_t fault_count;
 
@@ -43,6 +45,23 @@ void *mem_realloc(void *p, size_t count, size_t size)
 	if (__builtin_mul_overflow(count, size, &bytes) || is_failing())
 		return NULL;
 	return realloc(p, bytes > 0 ? bytes : 1);
+}
+
+int mem_grow(void *array, size_t *capacity, size_t needed, size_t size, struct cel_error *e)
+{
+	if (needed <= *capacity)
+		return 0;
+	size_t larger = *capacity <= SIZE_MAX / 2 - 8 ? *capacity * 2 + 8 : SIZE_MAX;
+	if (larger < needed)
+		larger = needed;
+	void *items;
+	memcpy(&items, array, sizeof items);
+	items = mem_realloc(items, larger, size);
+	if (items == NULL)
+		return error_nomem(e, larger > SIZE_MAX / size ? SIZE_MAX : larger * size);
+	memcpy(array, &items, sizeof items);
+	*capacity = larger;
+	return 0;
 }
 
 void *mem_alloc_aligned(size_t alignment, size_t size)

@@ -42,16 +42,10 @@ struct removal {
 static int removal_add(struct removal *r, const char *ref, const struct cid *cid, struct cel_error *e)
 {
 	if (r->n == r->capacity) {
-		size_t capacity = r->capacity * 2 + 4;
-		char(*refs)[STORE_REF_MAX] = mem_realloc(r->refs, capacity, sizeof *refs);
-		if (refs == NULL)
-			return error_nomem(e, capacity * sizeof *refs);
-		r->refs = refs;
-		struct store_ref_update *updates = mem_realloc(r->updates, capacity, sizeof *updates);
-		if (updates == NULL)
-			return error_nomem(e, capacity * sizeof *updates);
-		r->updates = updates;
-		r->capacity = capacity;
+		size_t capacity = r->capacity;
+		if (mem_grow(&r->refs, &capacity, r->n + 1, sizeof *r->refs, e) < 0 ||
+		    mem_grow(&r->updates, &r->capacity, r->n + 1, sizeof *r->updates, e) < 0)
+			return CEL_ENOMEM;
 	}
 	strcpy(r->refs[r->n], ref);
 	r->updates[r->n++] = (struct store_ref_update){.has_old = true, .old = *cid, .message = "delete"};

@@ -95,14 +95,8 @@ const struct cel_schema *cel_diff_schema(const struct cel_diff *diff)
 /* The key is copied; where to is set when all are there. */
 static int add_key(struct cel_diff *d, enum cel_change_kind kind, const struct members *m, struct cel_error *e)
 {
-	if (d->n_keys == d->keys_capacity) {
-		size_t capacity = d->keys_capacity * 2 + 16;
-		struct cel_key_change *keys = mem_realloc(d->keys, capacity, sizeof *keys);
-		if (keys == NULL)
-			return error_nomem(e, capacity * sizeof *keys);
-		d->keys = keys;
-		d->keys_capacity = capacity;
-	}
+	if (mem_grow(&d->keys, &d->keys_capacity, d->n_keys + 1, sizeof *d->keys, e) < 0)
+		return CEL_ENOMEM;
 	d->keys[d->n_keys++] = (struct cel_key_change){.kind = kind, .key_size = m->key.size};
 	int rc = buf_append(&d->key_bytes, m->key.data, m->key.size, e);
 	return rc < 0 ? rc : buf_append_byte(&d->key_bytes, '\0', e);

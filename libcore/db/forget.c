@@ -79,14 +79,8 @@ static int push_refs(struct forget *f, struct history *h, const char *prefix, bo
 
 static int add_entry(struct forget *f, const struct history_item *item, struct cel_error *e)
 {
-	if (f->n == f->capacity) {
-		size_t capacity = f->capacity * 2 + 64;
-		struct entry *entries = mem_realloc(f->entries, capacity, sizeof *entries);
-		if (entries == NULL)
-			return error_nomem(e, capacity * sizeof *entries);
-		f->entries = entries;
-		f->capacity = capacity;
-	}
+	if (mem_grow(&f->entries, &f->capacity, f->n + 1, sizeof *f->entries, e) < 0)
+		return CEL_ENOMEM;
 	struct db_rev rev = {.cid = item->cid, .commit = item->commit};
 	int rc = db_rev_has_tree(f->read, &rev, e);
 	if (rc < 0)

@@ -8,26 +8,13 @@
 #include "alloc.h"
 #include "error.h"
 
-static int grow_findings(struct fsck *f, struct cel_error *e)
-{
-	if (f->n_findings < f->findings_capacity)
-		return 0;
-	size_t capacity = f->findings_capacity * 2 + 16;
-	struct fsck_finding *findings = mem_realloc(f->findings, capacity, sizeof *findings);
-	if (findings == NULL)
-		return error_nomem(e, capacity * sizeof *findings);
-	f->findings = findings;
-	f->findings_capacity = capacity;
-	return 0;
-}
-
 int fsck_find(struct fsck *f, enum audit_finding kind, const struct cid *block, const struct cid *tree, const char *where,
 	      const char *message, struct cel_error *e)
 {
 	struct store_location location = {0};
 	if (where == NULL && block != NULL && kind != AUDIT_MISSING)
 		store_read_locate(f->read, block, &location, NULL);
-	int rc = grow_findings(f, e);
+	int rc = mem_grow(&f->findings, &f->findings_capacity, f->n_findings + 1, sizeof *f->findings, e);
 	if (rc < 0)
 		return rc;
 	struct fsck_finding finding = {.kind = kind, .has_block = block != NULL, .has_tree = tree != NULL};

@@ -16,14 +16,8 @@
 
 static int add_start(struct fsck *f, const char *name, bool is_ref, const struct cid *cid, struct cel_error *e)
 {
-	if (f->n_starts == f->starts_capacity) {
-		size_t capacity = f->starts_capacity * 2 + 8;
-		struct fsck_start *starts = mem_realloc(f->starts, capacity, sizeof *starts);
-		if (starts == NULL)
-			return error_nomem(e, capacity * sizeof *starts);
-		f->starts = starts;
-		f->starts_capacity = capacity;
-	}
+	if (mem_grow(&f->starts, &f->starts_capacity, f->n_starts + 1, sizeof *f->starts, e) < 0)
+		return CEL_ENOMEM;
 	struct fsck_start *start = &f->starts[f->n_starts++];
 	*start = (struct fsck_start){.is_ref = is_ref, .cid = *cid};
 	snprintf(start->name, sizeof start->name, "%s", name);
@@ -87,14 +81,8 @@ static int meet(struct fsck *f, const struct cid *cid, bool must_have_tree, stru
 		met->must_have_tree |= must_have_tree;
 		return 0;
 	}
-	if (f->n_commits == f->commits_capacity) {
-		size_t capacity = f->commits_capacity * 2 + 32;
-		struct fsck_commit *commits = mem_realloc(f->commits, capacity, sizeof *commits);
-		if (commits == NULL)
-			return error_nomem(e, capacity * sizeof *commits);
-		f->commits = commits;
-		f->commits_capacity = capacity;
-	}
+	if (mem_grow(&f->commits, &f->commits_capacity, f->n_commits + 1, sizeof *f->commits, e) < 0)
+		return CEL_ENOMEM;
 	int rc = digest_set_add(&f->commit_places, cid->digest, e);
 	if (rc < 0)
 		return rc;

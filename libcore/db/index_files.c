@@ -44,14 +44,8 @@ int index_file_path(struct cel_store *store, const struct cel_schema *schema, co
 
 static int add_file(struct index_files *files, const struct index_file *file, struct cel_error *e)
 {
-	if (files->n == files->capacity) {
-		size_t capacity = files->capacity * 2 + 8;
-		struct index_file *grown = mem_realloc(files->files, capacity, sizeof *grown);
-		if (grown == NULL)
-			return error_nomem(e, capacity * sizeof *grown);
-		files->files = grown;
-		files->capacity = capacity;
-	}
+	if (mem_grow(&files->files, &files->capacity, files->n + 1, sizeof *files->files, e) < 0)
+		return CEL_ENOMEM;
 	files->files[files->n++] = *file;
 	return 0;
 }

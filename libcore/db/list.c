@@ -40,14 +40,8 @@ void cel_list_free(struct cel_list *list)
 
 static int add_item(struct cel_list *list, const struct cid *cid, size_t name, size_t tag, struct cel_error *e)
 {
-	if (list->n == list->capacity) {
-		size_t capacity = list->capacity * 2 + 16;
-		struct item *items = mem_realloc(list->items, capacity, sizeof *items);
-		if (items == NULL)
-			return error_nomem(e, capacity * sizeof *items);
-		list->items = items;
-		list->capacity = capacity;
-	}
+	if (mem_grow(&list->items, &list->capacity, list->n + 1, sizeof *list->items, e) < 0)
+		return CEL_ENOMEM;
 	list->items[list->n++] = (struct item){*cid, name, tag};
 	return 0;
 }

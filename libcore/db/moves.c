@@ -111,14 +111,8 @@ static int read_moves(struct store_read *read, const char *ref, struct cel_moves
 	struct store_log_entry entry;
 	int rc;
 	while ((rc = store_read_ref_log(read, ref, moves->n, &entry, e)) == 0) {
-		if (moves->n == moves->capacity) {
-			size_t capacity = moves->capacity * 2 + 8;
-			struct store_log_entry *entries = mem_realloc(moves->entries, capacity, sizeof *entries);
-			if (entries == NULL)
-				return error_nomem(e, capacity * sizeof *entries);
-			moves->entries = entries;
-			moves->capacity = capacity;
-		}
+		if (mem_grow(&moves->entries, &moves->capacity, moves->n + 1, sizeof *moves->entries, e) < 0)
+			return CEL_ENOMEM;
 		moves->entries[moves->n++] = entry;
 	}
 	return rc == CEL_ENOTFOUND ? 0 : rc;

@@ -76,16 +76,10 @@ void quarantine_release(struct quarantine *q)
 int quarantine_add(struct quarantine *q, const struct store_ref_update *update, struct cel_error *e)
 {
 	if (q->n == q->capacity) {
-		size_t capacity = q->capacity * 2 + 16;
-		char(*refs)[STORE_REF_MAX] = mem_realloc(q->refs, capacity, sizeof *refs);
-		if (refs == NULL)
-			return error_nomem(e, capacity * sizeof *refs);
-		q->refs = refs;
-		struct store_ref_update *updates = mem_realloc(q->updates, capacity, sizeof *updates);
-		if (updates == NULL)
-			return error_nomem(e, capacity * sizeof *updates);
-		q->updates = updates;
-		q->capacity = capacity;
+		size_t capacity = q->capacity;
+		if (mem_grow(&q->refs, &capacity, q->n + 1, sizeof *q->refs, e) < 0 ||
+		    mem_grow(&q->updates, &q->capacity, q->n + 1, sizeof *q->updates, e) < 0)
+			return CEL_ENOMEM;
 		for (size_t i = 0; i < q->n; i++)
 			q->updates[i].ref = q->refs[i];
 	}

@@ -176,13 +176,8 @@ static int give_answer(struct cel_query *q, struct cel_answer *answer, struct an
 		       cel_answer_fn *call, void *context, struct cel_error *e)
 {
 	uint32_t n = 0;
-	if (found.n > q->hits_capacity) {
-		struct cel_hit *hits = mem_realloc(q->hits, found.n, sizeof *hits);
-		if (hits == NULL)
-			return error_nomem(e, found.n * sizeof *hits);
-		q->hits = hits;
-		q->hits_capacity = found.n;
-	}
+	if (mem_grow(&q->hits, &q->hits_capacity, found.n, sizeof *q->hits, e) < 0)
+		return CEL_ENOMEM;
 	for (uint32_t i = 0; i < found.n && n < q->how.k; i++) {
 		struct slice id = found.hits[i].id;
 		if (self.size == 0 || !slice_equal(id, self))

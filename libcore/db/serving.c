@@ -46,15 +46,9 @@ static int load_heads(struct cel_store *store, struct head **out, size_t *n, str
 	if (rc < 0)
 		return rc;
 	while ((rc = store_read_next_ref(read, HEADS_PREFIX, position, &cid, e)) == 1) {
-		if (*n == capacity) {
-			struct head *more = mem_realloc(*out, capacity * 2 + 8, sizeof *more);
-			if (more == NULL) {
-				rc = error_nomem(e, (capacity * 2 + 8) * sizeof *more);
-				break;
-			}
-			*out = more;
-			capacity = capacity * 2 + 8;
-		}
+		rc = mem_grow(out, &capacity, *n + 1, sizeof **out, e);
+		if (rc < 0)
+			break;
 		snprintf((*out)[*n].name, sizeof (*out)[*n].name, "%.*s", (int)CEL_NAME_MAX, position + sizeof HEADS_PREFIX - 1);
 		(*out)[(*n)++].cid = cid;
 	}

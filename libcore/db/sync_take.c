@@ -173,14 +173,8 @@ static int check_parents(struct sync_taker *t, struct store_read *read, const st
 static int add_commit(struct sync_taker *t, const struct sync_commit *in, const struct commit *commit, bool is_here,
 		      struct cel_error *e)
 {
-	if (t->n_commits == t->capacity) {
-		size_t capacity = t->capacity * 2 + 64;
-		struct taken_commit *commits = mem_realloc(t->commits, capacity, sizeof *commits);
-		if (commits == NULL)
-			return error_nomem(e, capacity * sizeof *commits);
-		t->commits = commits;
-		t->capacity = capacity;
-	}
+	if (mem_grow(&t->commits, &t->capacity, t->n_commits + 1, sizeof *t->commits, e) < 0)
+		return CEL_ENOMEM;
 	struct taken_commit *c = &t->commits[t->n_commits];
 	*c = (struct taken_commit){.cid = in->cid, .tree = commit->tree, .n_parents = commit->n_parents, .trees = in->trees,
 				   .generation = commit->generation, .records = in->records, .block = t->blocks.size,

@@ -136,14 +136,8 @@ static int compare_tags(const void *a, const void *b)
 
 static int add_tag(struct db_tags *tags, const char *ref, const struct cid *cid, struct cel_error *e)
 {
-	if (tags->n == tags->capacity) {
-		size_t capacity = tags->capacity * 2 + 8;
-		struct db_tag *items = mem_realloc(tags->items, capacity, sizeof *items);
-		if (items == NULL)
-			return error_nomem(e, capacity * sizeof *items);
-		tags->items = items;
-		tags->capacity = capacity;
-	}
+	if (mem_grow(&tags->items, &tags->capacity, tags->n + 1, sizeof *tags->items, e) < 0)
+		return CEL_ENOMEM;
 	if (strlen(ref) >= DB_TAG_REF_MAX)
 		return error_set(e, CEL_ECORRUPT, "the name of the ref '%s' is too long for a tag", ref);
 	strcpy(tags->items[tags->n].ref, ref);

@@ -43,16 +43,10 @@ int vecs_peek(struct stream *s, uint32_t dim, size_t number_size, const char *pl
 	return 1;
 }
 
-static int take_row(struct ivecs *v, uint64_t *capacity, const uint8_t *numbers, struct cel_error *e)
+static int take_row(struct ivecs *v, size_t *capacity, const uint8_t *numbers, struct cel_error *e)
 {
-	if (v->n == *capacity) {
-		uint64_t more = *capacity * 2 + 64;
-		uint32_t *grown = mem_realloc(v->numbers, more, v->dim * sizeof *grown);
-		if (grown == NULL)
-			return error_nomem(e, more * v->dim * sizeof *grown);
-		v->numbers = grown;
-		*capacity = more;
-	}
+	if (mem_grow(&v->numbers, capacity, v->n + 1, v->dim * sizeof *v->numbers, e) < 0)
+		return CEL_ENOMEM;
 	uint32_t *row = v->numbers + v->n * v->dim;
 	for (uint32_t i = 0; i < v->dim; i++) {
 		row[i] = load_le32(numbers + (size_t)4 * i);
@@ -65,7 +59,7 @@ static int take_row(struct ivecs *v, uint64_t *capacity, const uint8_t *numbers,
 
 static int read_rows(struct stream *s, uint32_t most, struct ivecs *v, struct cel_error *e)
 {
-	uint64_t capacity = 0;
+	size_t capacity = 0;
 	uint32_t dim = 0;
 	struct slice numbers;
 	int rc;

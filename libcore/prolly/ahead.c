@@ -84,14 +84,8 @@ static int choose_cut(struct ahead *a, const struct prolly_merge *m, struct slic
 
 static int keep(struct ahead *a, const struct sided_change *change, struct cel_error *e)
 {
-	if (a->n == a->capacity) {
-		size_t capacity = a->capacity * 2 + 64;
-		struct found *more = mem_realloc(a->found, capacity, sizeof *more);
-		if (more == NULL)
-			return error_nomem(e, capacity * sizeof *more);
-		a->found = more;
-		a->capacity = capacity;
-	}
+	if (mem_grow(&a->found, &a->capacity, a->n + 1, sizeof *a->found, e) < 0)
+		return CEL_ENOMEM;
 	struct found *f = &a->found[a->n];
 	bool is_deleted = change->change.kind == PROLLY_DELETED;
 	struct slice id = is_deleted ? change->change.before.id : change->change.after.id;

@@ -37,14 +37,9 @@ static int push_found(struct level *level, const struct cid *cid, uint32_t n, st
 		memmove(level->queue, level->queue + level->head, (level->tail - level->head) * sizeof *level->queue);
 		level->tail -= level->head;
 		level->head = 0;
-	} else if (level->tail == level->capacity) {
-		size_t capacity = level->capacity == 0 ? 16 : level->capacity * 2;
-		struct found *queue = mem_realloc(level->queue, capacity, sizeof *queue);
-		if (queue == NULL)
-			return error_nomem(e, capacity * sizeof *queue);
-		level->queue = queue;
-		level->capacity = capacity;
 	}
+	if (mem_grow(&level->queue, &level->capacity, level->tail + 1, sizeof *level->queue, e) < 0)
+		return CEL_ENOMEM;
 	level->queue[level->tail++] = (struct found){.cid = *cid, .n = n};
 	return 0;
 }

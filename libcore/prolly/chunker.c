@@ -142,14 +142,8 @@ static int close_run(struct chunker *c, size_t start, size_t length, struct cel_
 
 static int append_entry(struct chunker *c, struct slice key, struct slice payload, uint64_t count, struct cel_error *e)
 {
-	if (c->n == c->capacity) {
-		size_t capacity = c->capacity == 0 ? 4 * PROLLY_W : c->capacity * 2;
-		struct chunk_entry *entries = mem_realloc(c->entries, capacity, sizeof *entries);
-		if (entries == NULL)
-			return error_nomem(e, capacity * sizeof *entries);
-		c->entries = entries;
-		c->capacity = capacity;
-	}
+	if (mem_grow(&c->entries, &c->capacity, c->n + 1, sizeof *c->entries, e) < 0)
+		return CEL_ENOMEM;
 	int rc = buf_reserve(&c->bytes, key.size + payload.size, e);
 	if (rc < 0)
 		return rc;

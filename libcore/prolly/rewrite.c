@@ -90,14 +90,9 @@ static int push_gone(struct rewrite *w, uint32_t level, const struct node *node,
 		memmove(l->gone, l->gone + l->head, (l->tail - l->head) * sizeof *l->gone);
 		l->tail -= l->head;
 		l->head = 0;
-	} else if (l->tail == l->capacity) {
-		size_t capacity = l->capacity == 0 ? 4 : l->capacity * 2;
-		struct gone *grown = mem_realloc(l->gone, capacity, sizeof *grown);
-		if (grown == NULL)
-			return error_nomem(e, capacity * sizeof *grown);
-		l->gone = grown;
-		l->capacity = capacity;
 	}
+	if (mem_grow(&l->gone, &l->capacity, l->tail + 1, sizeof *l->gone, e) < 0)
+		return CEL_ENOMEM;
 	struct gone *g = &l->gone[l->tail++];
 	g->is_end_gone = l->is_end_gone;
 	g->is_intact = l->is_intact;

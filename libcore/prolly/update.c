@@ -86,14 +86,8 @@ static int wait_with(struct prolly_update *u, struct slice id, struct slice leaf
 	w.has_twin = twin != NULL;
 	if (w.has_twin)
 		w.twin = *twin;
-	if (u->n_waiting == u->capacity) {
-		size_t capacity = u->capacity * 2 + 8;
-		struct waiting *more = mem_realloc(u->waiting, capacity, sizeof *more);
-		if (more == NULL)
-			return error_nomem(e, capacity * sizeof *more);
-		u->waiting = more;
-		u->capacity = capacity;
-	}
+	if (mem_grow(&u->waiting, &u->capacity, u->n_waiting + 1, sizeof *u->waiting, e) < 0)
+		return CEL_ENOMEM;
 	int rc = buf_append(&u->bytes, id.data, id.size, e);
 	if (rc == 0)
 		rc = buf_append(&u->bytes, u->rest.data, u->rest.size, e);

@@ -45,14 +45,8 @@ static bool is_live(const struct gc *gc, const struct cid *cid)
 int gc_add_move(struct gc_move **list, size_t *n, size_t *capacity, uint32_t order, const uint8_t *digest,
 		struct cel_error *e)
 {
-	if (*n == *capacity) {
-		size_t larger = *capacity * 2 + 64;
-		struct gc_move *grown = mem_realloc(*list, larger, sizeof *grown);
-		if (grown == NULL)
-			return error_nomem(e, larger * sizeof *grown);
-		*list = grown;
-		*capacity = larger;
-	}
+	if (mem_grow(list, capacity, *n + 1, sizeof **list, e) < 0)
+		return CEL_ENOMEM;
 	struct gc_move *move = &(*list)[(*n)++];
 	move->order = order;
 	memcpy(move->digest, digest, SHA256_SIZE);
@@ -73,14 +67,8 @@ static bool read_key(const MDB_val *key, struct cid *out)
 
 static int add_ranked(struct gc *gc, uint64_t rank, const struct cid *cid, struct cel_error *e)
 {
-	if (gc->n_ranked == gc->ranked_capacity) {
-		size_t capacity = gc->ranked_capacity * 2 + 64;
-		struct gc_ranked *ranked = mem_realloc(gc->ranked, capacity, sizeof *ranked);
-		if (ranked == NULL)
-			return error_nomem(e, capacity * sizeof *ranked);
-		gc->ranked = ranked;
-		gc->ranked_capacity = capacity;
-	}
+	if (mem_grow(&gc->ranked, &gc->ranked_capacity, gc->n_ranked + 1, sizeof *gc->ranked, e) < 0)
+		return CEL_ENOMEM;
 	gc->ranked[gc->n_ranked++] = (struct gc_ranked){.rank = rank, .cid = *cid};
 	return 0;
 }

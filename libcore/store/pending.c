@@ -25,14 +25,8 @@ static void insert_slot(struct pending *p, size_t i)
 /* Room for one more, with the table at most half full. */
 static int grow(struct pending *p, struct cel_error *e)
 {
-	if (p->n == p->capacity) {
-		size_t capacity = p->capacity > 0 ? 2 * p->capacity : 64;
-		struct pending_block *blocks = mem_realloc(p->blocks, capacity, sizeof *blocks);
-		if (blocks == NULL)
-			return error_nomem(e, capacity * sizeof *blocks);
-		p->blocks = blocks;
-		p->capacity = capacity;
-	}
+	if (mem_grow(&p->blocks, &p->capacity, p->n + 1, sizeof *p->blocks, e) < 0)
+		return CEL_ENOMEM;
 	if (2 * (p->n + 1) <= p->n_slots)
 		return 0;
 	size_t n_slots = p->n_slots > 0 ? 2 * p->n_slots : 128;

@@ -24,7 +24,8 @@ struct candidate {
 
 struct bisect {
 	struct candidate *items;
-	uint32_t n, capacity, n_left;
+	size_t capacity;
+	uint32_t n, n_left;
 	uint32_t bad;   /* the earliest known */
 	uint32_t asked; /* NONE: nothing */
 };
@@ -41,14 +42,8 @@ void bisect_free(struct bisect *b)
 
 static int add_candidate(struct bisect *b, const struct history_item *item, struct cel_error *e)
 {
-	if (b->n == b->capacity) {
-		uint32_t capacity = b->capacity * 2 + 16;
-		struct candidate *items = mem_realloc(b->items, capacity, sizeof *items);
-		if (items == NULL)
-			return error_nomem(e, capacity * sizeof *items);
-		b->items = items;
-		b->capacity = capacity;
-	}
+	if (mem_grow(&b->items, &b->capacity, b->n + 1, sizeof *b->items, e) < 0)
+		return CEL_ENOMEM;
 	struct candidate *c = &b->items[b->n++];
 	*c = (struct candidate){.cid = item->cid, .parents = {NONE, NONE}, .is_left = true};
 	for (uint32_t i = 0; i < item->commit.n_parents; i++) {

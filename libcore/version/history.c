@@ -51,14 +51,8 @@ static void swap(struct history_item *a, struct history_item *b)
 
 static int heap_push(struct history *h, const struct history_item *item, struct cel_error *e)
 {
-	if (h->n == h->capacity) {
-		size_t capacity = h->capacity * 2 + 8;
-		struct history_item *heap = mem_realloc(h->heap, capacity, sizeof *heap);
-		if (heap == NULL)
-			return error_nomem(e, capacity * sizeof *heap);
-		h->heap = heap;
-		h->capacity = capacity;
-	}
+	if (mem_grow(&h->heap, &h->capacity, h->n + 1, sizeof *h->heap, e) < 0)
+		return CEL_ENOMEM;
 	size_t i = h->n++;
 	h->heap[i] = *item;
 	for (; i > 0 && is_above(&h->heap[i], &h->heap[(i - 1) / 2]); i = (i - 1) / 2)

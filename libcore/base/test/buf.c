@@ -102,6 +102,34 @@ static void check_alloc_faults(void **state)
 	mem_free(NULL);
 }
 
+static void check_grow(void **state)
+{
+	(void)state;
+	uint32_t *items = NULL;
+	size_t capacity = 0, moves = 0;
+	for (uint32_t i = 0; i < 5000; i++) {
+		size_t before = capacity;
+		assert_int_equal(mem_grow(&items, &capacity, i + 1, sizeof *items, NULL), 0);
+		moves += capacity != before;
+		items[i] = i;
+	}
+	for (uint32_t i = 0; i < 5000; i++)
+		assert_int_equal(items[i], i);
+	assert_in_range(moves, 2, 12); /* in steps that double */
+	assert_int_equal(mem_grow(&items, &capacity, 50000, sizeof *items, NULL), 0);
+	assert_int_equal(capacity, 50000);
+	struct cel_error e = {0};
+	uint32_t *old = items;
+	mem_fault_set(1);
+	assert_int_equal(mem_grow(&items, &capacity, 50001, sizeof *items, &e), CEL_ENOMEM);
+	mem_fault_set(0);
+	assert_int_equal(mem_grow(&items, &capacity, SIZE_MAX / 2, sizeof *items, &e), CEL_ENOMEM);
+	assert_int_equal(e.code, CEL_ENOMEM);
+	assert_ptr_equal(items, old);
+	assert_int_equal(capacity, 50000);
+	mem_free(items);
+}
+
 static void check_alloc(void **state)
 {
 	(void)state;
@@ -170,7 +198,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_appends),    cmocka_unit_test(check_impossible_size),
 		cmocka_unit_test(check_buf_faults), cmocka_unit_test(check_alloc_faults),
-		cmocka_unit_test(check_alloc),      cmocka_unit_test(check_bytes),
+		cmocka_unit_test(check_alloc),
+		cmocka_unit_test(check_grow),      cmocka_unit_test(check_bytes),
 		cmocka_unit_test(check_slices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
