@@ -6,8 +6,8 @@
  * it may have been left by a batch that was cut off, without what it links. */
 #include "import.h"
 
-#include "alloc.h"
 #include "changes.h"
+#include "digest_set.h"
 #include "error.h"
 
 int import_put(struct store_batch *batch, const struct cid *schema, const struct cid *cid, const struct commit *commit,
@@ -50,26 +50,17 @@ struct origin {
 	struct cid tree;
 };
 
-static bool find_missing(const struct ancestry *ancestry, size_t from, const struct cid *commit, size_t *out)
-{
-	for (*out = from; *out < ancestry->n_missing; (*out)++)
-		if (cid_equal(&ancestry->missing[*out], commit))
-			return true;
-	return false;
-}
-
-/* The tree of a parent of missing[i], if we have it: since before, or since it was imported, when the other store has it
- * and the batch what was new in it. */
-static int find_origin(const struct import *in, const struct ancestry *ancestry, const bool *is_here, size_t i,
-		       const struct commit *commit, struct origin *out, struct cel_error *e)
+/* The tree of a parent of the commit, if we have it: since before, or since it was imported, when the other store has it
+ * and the batch what was new in it. imported: those that came, each with whether its tree did. */
+static int find_origin(const struct import *in, const struct digest_set *imported, const struct commit *commit,
+		       struct origin *out, struct cel_error *e)
 {
 	for (uint32_t p = 0; p < commit->n_parents; p++) {
 		struct db_rev parent;
-		size_t at;
-		bool is_imported = find_missing(ancestry, i + 1, &commit->parents[p], &at);
-		if (is_imported && !is_here[at])
+		const bool *is_here = digest_set_value(imported, commit->parents[p].digest);
+		if (is_here != NULL && !*is_here)
 			continue;
-		struct store_read *read = is_imported ? in->theirs : in->ours;
+		struct store_read *read = is_here != NULL ? in->theirs : in->ours;
 		int rc = db_rev_load(read, &commit->parents[p], &parent, e);
 		if (rc == 0)
 			rc = db_rev_has_tree(read, &parent, e);
@@ -94,25 +85,25 @@ static int import_tree(const struct import *in, const struct db_rev *rev, const 
 	return rc;
 }
 
-/* 1 if the tree of missing[i] is here now, 0 if the other store has none. */
-static int import_tree_of(const struct import *in, const struct ancestry *ancestry, const bool *is_here, size_t i,
+/* 1 if the tree of the commit is here now, 0 if the other store has none. */
+static int import_tree_of(const struct import *in, const struct digest_set *imported, const struct cid *commit,
 			  const struct cid *near, struct cel_error *e)
 {
 	struct db_rev rev;
 	struct origin from = {in->ours, *near};
-	int rc = db_rev_load(in->theirs, &ancestry->missing[i], &rev, e);
+	int rc = db_rev_load(in->theirs, commit, &rev, e);
 	if (rc == CEL_ENOTFOUND)
 		return 0;
 	if (rc == 0)
 		rc = db_rev_has_tree(in->theirs, &rev, e);
 	if (rc <= 0)
 		return rc;
-	rc = find_origin(in, ancestry, is_here, i, &rev.commit, &from, e);
+	rc = find_origin(in, imported, &rev.commit, &from, e);
 	if (rc == 0)
 		rc = import_tree(in, &rev, &from, e);
 	if (rc < 0) {
 		char text[CEL_CID_TEXT_SIZE];
-		cid_format(&ancestry->missing[i], text);
+		cid_format(commit, text);
 		error_context(e, "the tree of commit %s", text);
 		return rc;
 	}
@@ -123,14 +114,16 @@ int import_trees(const struct import *in, const struct ancestry *ancestry, const
 {
 	if (in->ours == in->theirs || ancestry->n_missing == 0)
 		return 0;
-	MEM_CLEANUP bool *is_here = mem_calloc(ancestry->n_missing, sizeof *is_here);
-	if (is_here == NULL)
-		return error_nomem(e, ancestry->n_missing * sizeof *is_here);
-	for (size_t i = ancestry->n_missing; i-- > 0;) {
-		int rc = import_tree_of(in, ancestry, is_here, i, near, e);
-		if (rc < 0)
-			return rc;
-		is_here[i] = rc > 0;
+	struct digest_set imported = {.value_size = sizeof(bool)};
+	int rc = 0;
+	for (size_t i = ancestry->n_missing; i-- > 0 && rc >= 0;) {
+		const struct cid *commit = &ancestry->missing[i];
+		rc = digest_set_add(&imported, commit->digest, e);
+		int is_here = rc < 0 ? rc : import_tree_of(in, &imported, commit, near, e);
+		if (is_here > 0)
+			*(bool *)digest_set_value(&imported, commit->digest) = true;
+		rc = is_here;
 	}
-	return 0;
+	digest_set_release(&imported);
+	return rc < 0 ? rc : 0;
 }
