@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each node that is asked for, or waits for what is below it, is a part:
- *
- *     todo    a stack: not asked for yet. Depth first, so it is never larger than a way down is wide
- *     asked   a queue: the answers come in this order
- *     open    its block has come; it counts how many of its children are not whole
- *
- * A part is whole when all below it has come; only then its block is ready to be written. So what is in the store is whole at any
- * time, and the children that are whole of parts that are not are what the quarantine names. Blocks that are ready are
- * gathered and written in batches of their own, which hold the writer lock for no longer than that takes.
+/* Each node that is asked for, or waits for what is below it, is a part (sync_parts.h). A part is whole when all below it has
+ * come; only then its block is ready to be written. So what is in the store is whole at any time, and the children that are whole
+ * of parts that are not are what the quarantine names. Blocks that are ready are gathered and written in batches of their own,
+ * which hold the writer lock for no longer than that takes.
  *
  * Without a tree to compare with, what is below a node of level 1 is asked for as one, or what is below a leaf. */
 #include "sync_nodes.h"
@@ -17,7 +12,9 @@
 #include "alloc.h"
 #include "error.h"
 #include "node.h"
+#include "sync_parts.h"
 #include "sync_plant.h"
+#include "sync_ready.h"
 
 enum { NODE_ASKS = 256 };
 static size_t ready_bytes = 32 << 20;
@@ -27,124 +24,27 @@ void sync_nodes_write_from(size_t bytes)
 	ready_bytes = bytes;
 }
 
-struct part {
-	struct part *parent, *next;       /* next: in todo or asked */
-	struct part *after, *before;      /* in the list of the open ones */
-	bool is_open;
-	enum sync_ask_kind kind;
-	struct cid cid;
-	uint32_t level;                   /* SYNC_ROOT: any */
-	uint64_t count;
-	uint32_t pending;                 /* children that are not whole */
-	struct buf block;
-	struct buf whole;                 /* struct cid: children that are, and are not in a tree that is here; values */
-	struct cid values[2];             /* SYNC_VALUES */
-	uint32_t n_values, at;
-	size_t key_size;
-	uint8_t key[];
-};
-
 struct sync_nodes {
 	struct cel_store *store;
 	struct quarantine *q;
 	struct cid root, near;
 	bool has_near, is_done, is_flushed;
 	uint32_t commit, whole_level; /* nodes of that level are asked for with all below them */
-	struct part *todo, *asked, **asked_end, *open;
+	struct parts parts;
 	struct sync_nodes_counts counts;
-	struct buf ready;                 /* codec, size (le32), bytes */
+	struct sync_ready ready;
 	struct node node, below;
 	/* the subtree that is just coming */
 	struct part *leaf;
 	uint32_t child, entry, value;
 };
 
-/* ---- parts */
-
-static struct part *new_part(struct part *parent, struct slice key, struct cel_error *e)
-{
-	struct part *p = mem_calloc(1, sizeof *p + key.size);
-	if (p == NULL) {
-		error_nomem(e, sizeof *p + key.size);
-		return NULL;
-	}
-	p->parent = parent;
-	p->key_size = key.size;
-	if (key.size > 0)
-		memcpy(p->key, key.data, key.size);
-	return p;
-}
-
-static void free_part(struct part *p)
-{
-	buf_release(&p->block);
-	buf_release(&p->whole);
-	mem_free(p);
-}
-
-static void open_part(struct sync_nodes *n, struct part *p)
-{
-	p->is_open = true;
-	p->after = n->open;
-	if (n->open != NULL)
-		n->open->before = p;
-	n->open = p;
-}
-
-static void close_part(struct sync_nodes *n, struct part *p)
-{
-	if (p->before != NULL)
-		p->before->after = p->after;
-	else
-		n->open = p->after;
-	if (p->after != NULL)
-		p->after->before = p->before;
-	if (n->asked == p)
-		n->asked = p->next;
-	if (n->asked == NULL)
-		n->asked_end = &n->asked;
-	free_part(p);
-}
-
-static void push_todo(struct sync_nodes *n, struct part *p)
-{
-	p->next = n->todo;
-	n->todo = p;
-}
-
-static struct slice key_of(const struct part *p)
-{
-	return slice_make(p->key, p->key_size);
-}
-
 /* ---- writing what is ready */
-
-static int make_ready(struct sync_nodes *n, uint8_t codec, struct slice block, struct cel_error *e)
-{
-	uint8_t head[5] = {codec};
-	for (int i = 0; i < 4; i++)
-		head[1 + i] = (uint8_t)(block.size >> 8 * i);
-	int rc = buf_append(&n->ready, head, sizeof head, e);
-	return rc < 0 ? rc : buf_append(&n->ready, block.data, block.size, e);
-}
-
-static int put_ready(struct sync_nodes *n, struct store_batch *batch, struct cel_error *e)
-{
-	const uint8_t *p = n->ready.data, *end = p + n->ready.size;
-	int rc = 0;
-	while (p < end && rc == 0) {
-		struct cid cid;
-		size_t size = p[1] | (size_t)p[2] << 8 | (size_t)p[3] << 16 | (size_t)p[4] << 24;
-		rc = store_batch_put(batch, p[0], slice_make(p + 5, size), &cid, e);
-		p += 5 + size;
-	}
-	return rc;
-}
 
 static int keep_whole(struct sync_nodes *n, struct cel_error *e)
 {
 	int rc = n->is_done ? quarantine_keep(n->q, &n->root, e) : 0;
-	for (const struct part *p = n->open; p != NULL && rc == 0; p = p->after) {
+	for (const struct part *p = n->parts.open; p != NULL && rc == 0; p = p->after) {
 		if (sync_planted() == SYNC_BUG_NOT_WHOLE && p->block.size > 0)
 			rc = quarantine_keep(n->q, &p->cid, e);
 		const struct cid *cids = (const struct cid *)(const void *)p->whole.data;
@@ -158,17 +58,17 @@ static int flush(struct sync_nodes *n, struct cel_error *e)
 {
 	struct store_batch *batch;
 	int rc = keep_whole(n, e);
-	if (rc < 0 || (n->ready.size == 0 && n->q->n == 0))
+	if (rc < 0 || (sync_ready_size(&n->ready) == 0 && n->q->n == 0))
 		return rc;
 	rc = store_batch_begin(n->store->store, n->store->lock_wait, &batch, e);
 	if (rc < 0)
 		return rc;
-	rc = put_ready(n, batch, e);
+	rc = sync_ready_put(&n->ready, batch, e);
 	if (rc == 0)
 		rc = store_batch_commit(batch, NULL, n->q->updates, n->q->n, (int64_t)time(NULL), e);
 	store_batch_free(batch);
 	quarantine_clear(n->q);
-	buf_clear(&n->ready);
+	sync_ready_clear(&n->ready);
 	return rc;
 }
 
@@ -185,7 +85,7 @@ static int settle(struct sync_nodes *n, struct part *p, struct cel_error *e)
 	while (p != NULL && p->pending == 0) {
 		struct part *parent = p->parent;
 		const struct cid *cids = (const struct cid *)(const void *)p->whole.data;
-		int rc = p->kind == SYNC_VALUES ? 0 : make_ready(n, CID_DAG_CBOR, buf_slice(&p->block), e);
+		int rc = p->kind == SYNC_VALUES ? 0 : sync_ready_add(&n->ready, CID_DAG_CBOR, buf_slice(&p->block), e);
 		for (size_t i = 0; i < p->whole.size / sizeof *cids && rc == 0; i++)
 			rc = quarantine_drop(n->q, &cids[i], e);
 		if (rc == 0 && p->kind != SYNC_VALUES)
@@ -195,10 +95,10 @@ static int settle(struct sync_nodes *n, struct part *p, struct cel_error *e)
 		if (parent != NULL)
 			parent->pending--;
 		n->is_done = n->is_done || parent == NULL;
-		close_part(n, p);
+		parts_close(&n->parts, p);
 		p = parent;
 	}
-	return n->ready.size >= ready_bytes ? flush(n, e) : 0;
+	return sync_ready_size(&n->ready) >= ready_bytes ? flush(n, e) : 0;
 }
 
 /* ---- what is here */
@@ -240,7 +140,7 @@ static int add_child(struct sync_nodes *n, struct store_read *read, struct part 
 		n->counts.kept++;
 		return add_whole(p, &cid, e);
 	}
-	struct part *child = new_part(p, k, e);
+	struct part *child = part_new(p, k, e);
 	if (child == NULL)
 		return CEL_ENOMEM;
 	child->cid = cid;
@@ -248,7 +148,7 @@ static int add_child(struct sync_nodes *n, struct store_read *read, struct part 
 	child->level = n->node.level - 1;
 	child->kind = n->has_near || child->level > n->whole_level ? SYNC_NODE : SYNC_SUBTREE;
 	p->pending++;
-	push_todo(n, child);
+	parts_push(&n->parts, child);
 	return 0;
 }
 
@@ -270,7 +170,7 @@ static int add_values(struct sync_nodes *n, struct store_read *read, struct part
 		!metadata.is_link || (rc == 0 && old.metadata.is_link && cid_equal(&old.metadata.link, &metadata.link));
 	if (has_vector && has_metadata)
 		return 0;
-	struct part *child = new_part(p, id, e);
+	struct part *child = part_new(p, id, e);
 	if (child == NULL)
 		return CEL_ENOMEM;
 	child->kind = SYNC_VALUES;
@@ -279,7 +179,7 @@ static int add_values(struct sync_nodes *n, struct store_read *read, struct part
 	if (metadata.is_link)
 		child->values[child->n_values++] = metadata.link;
 	p->pending++;
-	push_todo(n, child);
+	parts_push(&n->parts, child);
 	return 0;
 }
 
@@ -321,13 +221,13 @@ static int take_node(struct sync_nodes *n, struct part *p, struct slice block, s
 	if (node_decode(buf_slice(&p->block), &n->node, &why) < 0)
 		return error_set(e, CEL_EPROTOCOL, "a node of the tree is none: %s", why.message);
 	struct slice last = slice_make(key, n->node.n > 0 ? node_key(&n->node, n->node.n - 1, key) : 0);
-	bool is_right = p->parent == NULL || (n->node.level == p->level && slice_equal(last, key_of(p)));
+	bool is_right = p->parent == NULL || (n->node.level == p->level && slice_equal(last, part_key(p)));
 	if (!is_right || n->node.count != p->count)
 		return error_set(e, CEL_EPROTOCOL, "a node of the tree is not what is said of it: it has level %u and %llu records",
 				 n->node.level, (unsigned long long)n->node.count);
 	p->level = n->node.level;
 	n->counts.nodes++;
-	open_part(n, p);
+	parts_open(&n->parts, p);
 	return 0;
 }
 
@@ -336,7 +236,7 @@ static int take_value(struct sync_nodes *n, struct part *leaf, const struct cid 
 {
 	int rc = check_hash(cid, block, e);
 	if (rc == 0)
-		rc = make_ready(n, CID_RAW, block, e);
+		rc = sync_ready_add(&n->ready, CID_RAW, block, e);
 	n->counts.values++;
 	return rc < 0 ? rc : add_whole(leaf, cid, e);
 }
@@ -378,7 +278,7 @@ static int take_leaf(struct sync_nodes *n, struct part *top, struct slice block,
 	uint64_t count;
 	if (node_decode(buf_slice(&top->block), &n->node, e) < 0)
 		return CEL_EINTERNAL;
-	struct part *leaf = new_part(top, slice_make(key, node_key(&n->node, n->child, key)), e);
+	struct part *leaf = part_new(top, slice_make(key, node_key(&n->node, n->child, key)), e);
 	if (leaf == NULL)
 		return CEL_ENOMEM;
 	node_inner_entry(&n->node, n->child++, &cid, &count);
@@ -387,7 +287,7 @@ static int take_leaf(struct sync_nodes *n, struct part *top, struct slice block,
 	leaf->count = count;
 	int rc = take_node(n, leaf, block, e);
 	if (rc < 0 && !leaf->is_open)
-		free_part(leaf);
+		part_free(leaf);
 	return rc < 0 ? rc : begin_leaf(n, leaf);
 }
 
@@ -443,7 +343,7 @@ int sync_nodes_new(struct cel_store *store, struct quarantine *q, const struct c
 	n->q = q;
 	n->root = *root;
 	n->commit = commit;
-	n->asked_end = &n->asked;
+	parts_init(&n->parts);
 	n->has_near = near != NULL;
 	n->whole_level = q->kept.n > 0 ? 0 : 1; /* an earlier try may have left leaves */
 	if (near != NULL)
@@ -454,7 +354,7 @@ int sync_nodes_new(struct cel_store *store, struct quarantine *q, const struct c
 		n->is_done = true;
 		return 0;
 	}
-	struct part *top = new_part(NULL, slice_make(NULL, 0), e);
+	struct part *top = part_new(NULL, slice_make(NULL, 0), e);
 	if (top == NULL) {
 		sync_nodes_free(n);
 		*out = NULL;
@@ -464,28 +364,16 @@ int sync_nodes_new(struct cel_store *store, struct quarantine *q, const struct c
 	top->count = records;
 	top->level = SYNC_ROOT;
 	top->kind = SYNC_NODE;
-	push_todo(n, top);
+	parts_push(&n->parts, top);
 	return 0;
-}
-
-static void free_list(struct part *list)
-{
-	for (struct part *next; list != NULL; list = next) {
-		next = list->next;
-		if (!list->is_open)
-			free_part(list);
-	}
 }
 
 void sync_nodes_free(struct sync_nodes *n)
 {
 	if (n == NULL)
 		return;
-	free_list(n->todo);
-	free_list(n->asked);
-	while (n->open != NULL)
-		close_part(n, n->open);
-	buf_release(&n->ready);
+	parts_release(&n->parts);
+	sync_ready_release(&n->ready);
 	mem_free(n);
 }
 
@@ -499,13 +387,9 @@ int sync_nodes_ask(struct sync_nodes *n, struct sync_ask *out, size_t max, size_
 {
 	size_t n_nodes = 0;
 	*count = 0;
-	while (n->todo != NULL && *count < max && n_nodes < NODE_ASKS) {
-		struct part *p = n->todo;
+	while (n->parts.todo != NULL && *count < max && n_nodes < NODE_ASKS) {
+		struct part *p = parts_ask(&n->parts);
 		struct sync_ask *ask = &out[(*count)++];
-		n->todo = p->next;
-		p->next = NULL;
-		*n->asked_end = p;
-		n->asked_end = &p->next;
 		n_nodes += p->kind == SYNC_NODE;
 		*ask = (struct sync_ask){.kind = p->kind, .commit = n->commit, .what = p->kind == SYNC_VALUES ? 0 : p->level,
 					 .key_size = p->key_size};
@@ -531,7 +415,7 @@ static int take(struct sync_nodes *n, struct part *p, struct slice block, bool *
 		rc = take_value(n, p->parent, &p->values[p->at++], block, e);
 		*is_end = p->at == p->n_values;
 		if (rc == 0 && *is_end)
-			open_part(n, p);
+			parts_open(&n->parts, p);
 		return rc < 0 || !*is_end ? rc : settle(n, p, e);
 	default:
 		rc = take_node(n, p, block, e);
@@ -543,14 +427,12 @@ static int take(struct sync_nodes *n, struct part *p, struct slice block, bool *
 
 int sync_nodes_take(struct sync_nodes *n, struct slice block, bool *is_end, struct cel_error *e)
 {
-	struct part *p = n->asked, *next = p->next; /* p may be gone behind this */
+	struct part *p = n->parts.asked, *next = p->next; /* p may be gone behind this */
 	int rc = take(n, p, block, is_end, e);
 	if (rc < 0 || !*is_end)
 		return rc;
-	n->asked = next;
-	if (next == NULL)
-		n->asked_end = &n->asked;
-	return n->ready.size >= ready_bytes ? flush(n, e) : 0;
+	parts_answered(&n->parts, next);
+	return sync_ready_size(&n->ready) >= ready_bytes ? flush(n, e) : 0;
 }
 
 void sync_nodes_counts(const struct sync_nodes *n, struct sync_nodes_counts *out)
