@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cel list, cel log, cel show: what is in a store. */
+/* cel list, cel show: what is in a store. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -15,20 +15,6 @@ static const struct cli_command LIST = {
 	.options = LIST_OPTIONS,
 	.examples = "  cel list\n",
 };
-enum { OPT_MOVES = CLI_OWN };
-static const struct cli_option LOG_OPTIONS[] = {
-	CLI_OPTION_STORE,
-	{OPT_MOVES, "moves", NULL, "where the name COLLECTION was in this store: rev, time, commit, what moved it"},
-	CLI_OPTION_JSON,
-	CLI_OPTIONS_END,
-};
-static const struct cli_command LOG = {
-	.name = "cel log",
-	.usage = "[OPTION]... REV | --moves COLLECTION",
-	.summary = "List the commits that led to REV, newest first: commit, time, records, author, message, tags.",
-	.options = LOG_OPTIONS,
-	.examples = "  cel log words\n  cel log --moves words\n",
-};
 static const struct cli_command SHOW = {
 	.name = "cel show",
 	.usage = "[OPTION]... REV",
@@ -38,7 +24,7 @@ static const struct cli_command SHOW = {
 };
 
 /* A commit whose tree is not here has no number of records. */
-static void print_records(const struct cel_revision *r)
+void print_records(const struct cel_revision *r)
 {
 	if (r->has_tree)
 		printf("%" PRIu64, r->records);
@@ -105,19 +91,6 @@ static void print_list_line(const struct cel_revision *r)
 	       cel_metric_name(r->schema.metric), r->commit);
 }
 
-static void print_log_line(const struct cel_revision *r)
-{
-	printf("%s\t", r->commit);
-	print_time(stdout, r->time);
-	putchar('\t');
-	print_records(r);
-	putchar('\t');
-	print_tsv_text(stdout, r->author);
-	putchar('\t');
-	print_tsv_text(stdout, r->message);
-	printf("\t%s\n", r->tags);
-}
-
 static int print_all(const struct cli *cli, struct cel_list *list, void (*print_line)(const struct cel_revision *r))
 {
 	struct cel_error e;
@@ -147,73 +120,6 @@ int verb_list(int argc, char **argv)
 	if (status != 0)
 		return status;
 	status = cel_collection_list(store, &list, &e) < 0 ? cli_fail(&cli, &e) : print_all(&cli, list, print_list_line);
-	cel_store_free(store);
-	return cli_finish(&cli, status);
-}
-
-static void print_move(const char *name, const struct cel_move *m)
-{
-	printf("%s@{%" PRIu64 "}\t", name, m->index);
-	print_time(stdout, (uint64_t)m->time);
-	printf("\t%s\t", m->commit[0] != '\0' ? m->commit : "-");
-	print_tsv_text(stdout, m->message);
-	putchar('\n');
-}
-
-static void print_json_commit(const char *key, const char *commit)
-{
-	if (commit[0] != '\0')
-		printf("\"%s\":\"%s\",", key, commit);
-	else
-		printf("\"%s\":null,", key);
-}
-
-static void print_move_json(const char *name, const struct cel_move *m)
-{
-	printf("{\"rev\":\"%s@{%" PRIu64 "}\",", name, m->index);
-	print_json_commit("commit", m->commit);
-	print_json_commit("old_commit", m->old_commit);
-	printf("\"time\":\"");
-	print_time(stdout, (uint64_t)m->time);
-	printf("\",\"message\":");
-	print_json_text(stdout, m->message);
-	printf("}\n");
-}
-
-static int print_moves(const struct cli *cli, struct cel_store *store)
-{
-	struct cel_error e;
-	struct cel_moves *moves;
-	const struct cel_move *m;
-	const char *name = cli->operands[0];
-	if (cel_moves_new(store, name, &moves, &e) < 0)
-		return cli_fail(cli, &e);
-	while (cel_moves_next(moves, &m) == 1)
-		(cli->is_json ? print_move_json : print_move)(name, m);
-	cel_moves_free(moves);
-	return 0;
-}
-
-int verb_log(int argc, char **argv)
-{
-	struct cli cli;
-	struct cel_error e;
-	struct cel_store *store;
-	struct cel_list *list;
-	bool is_moves = false;
-	cli_init(&cli, &LOG, argc, argv);
-	for (int id; (id = cli_next(&cli)) != 0;)
-		is_moves |= id == OPT_MOVES;
-	if (cli.n_operands != 1)
-		return cli_usage(&cli, is_moves ? "one COLLECTION, please" : "one REV, please");
-	int status = cli_open_store(&cli, true, &store);
-	if (status != 0)
-		return status;
-	if (is_moves)
-		status = print_moves(&cli, store);
-	else
-		status = cel_history(store, cli.operands[0], &list, &e) < 0 ? cli_fail(&cli, &e)
-									    : print_all(&cli, list, print_log_line);
 	cel_store_free(store);
 	return cli_finish(&cli, status);
 }

@@ -30,6 +30,7 @@
 struct cel_revision;
 struct cel_index_status;
 void print_revision_json(const struct cel_revision *r, const struct cel_index_status *index);
+void print_records(const struct cel_revision *r); /* how many, or - */
 
 #define X(verb, function, summary) int function(int argc, char **argv);
 VERBS(X)

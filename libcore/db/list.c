@@ -74,26 +74,30 @@ static int fill_from_refs(struct cel_list *list, struct store_read *read, const 
 	return rc;
 }
 
-static int fill_from_history(struct cel_list *list, struct store_read *read, const char *rev, struct cel_error *e)
+/* What is printed is read when the caller comes for it: of the walk only the order is kept. */
+static int fill_from_history(struct cel_list *list, struct store_read *read, const char *const *revs, size_t n_revs,
+			     struct cel_error *e)
 {
 	struct cid cid;
 	struct history *history;
 	const struct history_item *item;
-	int rc = rev_resolve(read, rev, &cid, e);
-	if (rc == 0)
-		rc = history_new(read, NULL, &history, e);
+	int rc = history_new(read, NULL, &history, e);
 	if (rc < 0)
 		return rc;
-	rc = history_push(history, &cid, 0, e);
+	for (size_t i = 0; rc == 0 && i < n_revs; i++) {
+		rc = rev_resolve(read, revs[i], &cid, e);
+		if (rc == 0)
+			rc = history_push(history, &cid, 0, e);
+	}
 	while (rc >= 0 && (rc = history_next(history, &item, e)) == 1)
 		rc = add_item(list, &item->cid, 0, 0, e);
 	history_free(history);
 	return rc;
 }
 
-/* The commits of rev if it is not NULL, else those that the refs under prefix name. */
-static int list_new(struct cel_store *store, const char *rev, const char *prefix, size_t skip, struct cel_list **out,
-		    struct cel_error *e)
+/* The commits that led to the revs if these are not NULL, else those that the refs under prefix name. */
+static int list_new(struct cel_store *store, const char *const *revs, size_t n_revs, const char *prefix, size_t skip,
+		    struct cel_list **out, struct cel_error *e)
 {
 	struct store_read *read;
 	struct cel_list *list = mem_calloc(1, sizeof *list);
@@ -104,7 +108,7 @@ static int list_new(struct cel_store *store, const char *rev, const char *prefix
 	if (rc == 0)
 		rc = store_read_begin(store->store, &read, e);
 	if (rc == 0) {
-		rc = rev != NULL ? fill_from_history(list, read, rev, e) : fill_from_refs(list, read, prefix, skip, e);
+		rc = revs != NULL ? fill_from_history(list, read, revs, n_revs, e) : fill_from_refs(list, read, prefix, skip, e);
 		if (rc == 0)
 			rc = db_tags_load(&list->tags, read, e);
 		store_read_end(read);
@@ -120,13 +124,20 @@ static int list_new(struct cel_store *store, const char *rev, const char *prefix
 int cel_collection_list(struct cel_store *store, struct cel_list **out, struct cel_error *e)
 {
 	*out = NULL;
-	return list_new(store, NULL, HEADS_PREFIX, sizeof HEADS_PREFIX - 1, out, e);
+	return list_new(store, NULL, 0, HEADS_PREFIX, sizeof HEADS_PREFIX - 1, out, e);
 }
 
 int cel_history(struct cel_store *store, const char *rev, struct cel_list **out, struct cel_error *e)
 {
 	*out = NULL;
-	return list_new(store, rev, NULL, 0, out, e);
+	return list_new(store, &rev, 1, NULL, 0, out, e);
+}
+
+int cel_history_of(struct cel_store *store, const char *const *revs, size_t n, struct cel_list **out, struct cel_error *e)
+{
+	static const char *const NONE[] = {NULL};
+	*out = NULL;
+	return list_new(store, n > 0 ? revs : NONE, n, NULL, 0, out, e);
 }
 
 /* CEL_ENOINPUT unless there is such a collection. */
@@ -152,7 +163,7 @@ int cel_tag_list(struct cel_store *store, const char *collection, struct cel_lis
 		return rc;
 	if (collection != NULL)
 		snprintf(prefix, sizeof prefix, TAGS_PREFIX "%s/", collection);
-	rc = list_new(store, NULL, prefix, sizeof TAGS_PREFIX - 1, out, e);
+	rc = list_new(store, NULL, 0, prefix, sizeof TAGS_PREFIX - 1, out, e);
 	if (rc == 0 && collection != NULL && (*out)->n == 0)
 		rc = need_collection(store, collection, e);
 	if (rc < 0) {

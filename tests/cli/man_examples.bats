@@ -20,6 +20,7 @@ examples_of() { python3 "$CLI/examples.py" "$1"; }
 @test "cel-serve(1): the examples" { examples_of "$PAGES/cel-serve.1"; }
 @test "cel-hosts(7): the examples" { examples_of "$PAGES/cel-hosts.7"; }
 @test "cel-diff(1): the examples" { examples_of "$PAGES/cel-diff.1"; }
+@test "cel-log(1): the examples" { examples_of "$PAGES/cel-log.1"; }
 @test "cel-merge(1): the examples" { examples_of "$PAGES/cel-merge.1"; }
 @test "cel-query(1): the examples" { examples_of "$PAGES/cel-query.1"; }
 @test "cel-upkeep(7): the examples" { examples_of "$PAGES/cel-upkeep.7"; }

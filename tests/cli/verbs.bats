@@ -106,7 +106,7 @@ assert os.path.getsize(r["index"]["path"]) == r["index"]["bytes"] and len(r["ind
 	cel show --json c~1 | grep -q '"records":10,'
 	run ! grep -q '"name"' <(cel show --json c~1)
 	refuses 64 "one REV" cel show
-	refuses 64 "one REV" cel log a b
+	refuses 64 "REV" cel log
 }
 
 @test "revs: ~, CID, prefix, what the collection was in this store" {

@@ -33,6 +33,9 @@ struct cel_revision {
 struct cel_list;
 int cel_collection_list(struct cel_store *store, struct cel_list **out, struct cel_error *e); /* by name */
 int cel_history(struct cel_store *store, const char *rev, struct cel_list **out, struct cel_error *e); /* newest first */
+/* The commits that led to any of n revs, each once, and after all those that descend from it; the one of the highest (generation,
+ * CID) first. */
+int cel_history_of(struct cel_store *store, const char *const *revs, size_t n, struct cel_list **out, struct cel_error *e);
 int cel_list_next(struct cel_list *list, const struct cel_revision **out, struct cel_error *e);
 void cel_list_free(struct cel_list *list);
 
