@@ -78,10 +78,10 @@ static void report_skip(void *context, const char *message)
 	cli_say(&tool->cli, "left out: %s", message);
 }
 
-static int tell(void *context, const char *phase, uint64_t done, uint64_t total)
+static int tell(void *context, const struct cel_progress *progress)
 {
 	struct build_tool *tool = context;
-	return progress_tell(&tool->progress, phase, done, total);
+	return progress_tell(&tool->progress, progress);
 }
 
 static enum cel_duplicates parse_duplicates(const struct cli *cli)

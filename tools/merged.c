@@ -71,10 +71,10 @@ static int on_conflict(void *context, const struct cel_conflict *c, struct cel_e
 	return CEL_EIO;
 }
 
-static int on_progress(void *context, const char *phase, uint64_t done, uint64_t total)
+static int on_progress(void *context, const struct cel_progress *progress)
 {
 	struct merged *m = context;
-	return progress_tell(&m->progress, phase, done, total);
+	return progress_tell(&m->progress, progress);
 }
 
 void merged_init(struct merged *m, const struct cli *cli, struct cel_merge_options *options)

@@ -9,10 +9,10 @@
 
 #define TIMEOUT 300.0
 
-static int on_progress(void *context, const char *phase, uint64_t done, uint64_t total)
+static int on_progress(void *context, const struct cel_progress *progress)
 {
 	struct peer *p = context;
-	return progress_tell(&p->progress, phase, done, total);
+	return progress_tell(&p->progress, progress);
 }
 
 void peer_init(struct peer *p, const struct cli *cli)

@@ -19,22 +19,23 @@ void progress_init(struct progress *p, const struct cli *cli)
 	*p = (struct progress){.is_shown = !cli->is_quiet && isatty(STDERR_FILENO) != 0, .phase = ""};
 }
 
-int progress_tell(void *progress, const char *phase, uint64_t done, uint64_t total)
+int progress_tell(void *progress, const struct cel_progress *told)
 {
 	struct progress *p = progress;
 	if (!p->is_shown)
 		return 0;
 	double now = seconds_now();
-	if (strcmp(p->phase, phase) != 0) {
-		p->phase = phase;
+	if (strcmp(p->phase, told->phase) != 0) {
+		p->phase = told->phase;
 		p->start = now;
 	}
 	if (now - p->start < 1 || now - p->last < 0.2)
 		return 0;
 	p->last = now;
 	p->has_line = true;
+	uint64_t done = told->done, total = told->total;
 	double rate = (double)done / (now - p->start);
-	fprintf(stderr, "\r\033[K%s: %" PRIu64, phase, done);
+	fprintf(stderr, "\r\033[K%s: %" PRIu64, told->phase, done);
 	if (total > 0 && done > 0)
 		fprintf(stderr, " of %" PRIu64 " (%.0f %%), %.0f s left", total, 100.0 * (double)done / (double)total,
 			((double)total - (double)done) / rate);

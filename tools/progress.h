@@ -13,7 +13,7 @@ struct progress {
 };
 
 void progress_init(struct progress *p, const struct cli *cli);
-int progress_tell(void *progress, const char *phase, uint64_t done, uint64_t total); /* a cel_progress_fn */
+int progress_tell(void *progress, const struct cel_progress *told); /* a cel_progress_fn */
 void progress_clear(struct progress *p); /* before anything else is written to stderr */
 
 #endif

@@ -73,9 +73,9 @@ static int print_damage(void *context, const struct cel_damage *damage)
 	return 0;
 }
 
-static int tell_progress(void *context, const char *phase, uint64_t done, uint64_t total)
+static int tell_progress(void *context, const struct cel_progress *progress)
 {
-	return progress_tell(&((struct output *)context)->progress, phase, done, total);
+	return progress_tell(&((struct output *)context)->progress, progress);
 }
 
 static void print_summary(const struct cli *cli, const struct cel_fsck_result *r, bool is_reading_data)

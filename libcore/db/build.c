@@ -16,10 +16,11 @@
 #include "ids.h"
 #include "index_make.h"
 #include "record.h"
+#include "tell.h"
 
 #define MEMORY_DEFAULT ((size_t)256 << 20)
 #define MEMORY_MIN ((size_t)4 << 20)
-#define PROGRESS_ROWS 8192u
+#define PROGRESS_ROWS 8192u /* also told whenever more input has come */
 
 struct cel_build {
 	struct cel_store *store;
@@ -30,6 +31,7 @@ struct cel_build {
 	bool is_duplicate_bad;          /* counts as skipped */
 	struct edits *edits;
 	struct cel_build_result result;
+	uint64_t bytes, sources_bytes; /* of the input; of the sources before this one */
 	bool is_ended;
 };
 
@@ -102,13 +104,22 @@ void cel_build_free(struct cel_build *build)
 	mem_free(build);
 }
 
-static int tell_progress(const struct cel_build *build, const char *phase, uint64_t done, uint64_t total,
-			 struct cel_error *e)
+/* Of the phase that begins. */
+static int tell_start(const struct cel_build *build, const char *phase, const char *unit, uint64_t total, struct cel_error *e)
 {
-	if (build->options.on_progress != NULL &&
-	    build->options.on_progress(build->options.context, phase, done, total) != 0)
-		return error_set(e, CEL_EBUSY, "stopped");
-	return 0;
+	return tell_phase(build->options.on_progress, build->options.context, phase, unit, total, e);
+}
+
+static int tell_read(struct cel_build *build, const struct reader *reader, struct cel_error *e)
+{
+	uint64_t bytes, total;
+	reader_position(reader, &bytes, &total);
+	if (build->sources_bytes + bytes == build->bytes && build->result.rows % PROGRESS_ROWS != 0)
+		return 0;
+	build->bytes = build->sources_bytes + bytes;
+	struct cel_progress progress = {.phase = "read", .unit = "rows", .done = build->result.rows, .bytes = build->bytes,
+					.bytes_total = total > 0 ? build->sources_bytes + total : 0};
+	return tell_progress(build->options.on_progress, build->options.context, &progress, e);
 }
 
 static void skip_bad(struct cel_build *build, const struct cel_error *e)
@@ -131,8 +142,9 @@ static int read_rows(struct cel_build *build, struct reader *reader, struct cel_
 		}
 		if (rc > 0)
 			rc = edits_add(build->edits, &row, e);
-		if (rc == 0 && ++build->result.rows % PROGRESS_ROWS == 0)
-			rc = tell_progress(build, "read", build->result.rows, 0, e);
+		build->result.rows += rc == 0;
+		if (rc == 0)
+			rc = tell_read(build, reader, e);
 		if (rc < 0)
 			return rc;
 	}
@@ -154,7 +166,10 @@ int cel_build_add(struct cel_build *build, const char *path, const struct cel_so
 		return rc;
 	rc = edits_begin_source(build->edits, reader_name(reader), e);
 	if (rc == 0)
+		rc = tell_read(build, reader, e);
+	if (rc == 0)
 		rc = read_rows(build, reader, e);
+	build->sources_bytes = build->bytes;
 	reader_free(reader);
 	return rc;
 }
@@ -202,7 +217,9 @@ int cel_build_delete(struct cel_build *build, const char *path, bool is_nul, str
 
 static int tell_edits(void *context, uint64_t n, struct cel_error *e)
 {
-	return tell_progress(context, "tree", n, 0, e);
+	const struct cel_build *build = context;
+	struct cel_progress progress = {.phase = "tree", .unit = "rows", .done = n, .total = edits_count(build->edits)};
+	return tell_progress(build->options.on_progress, build->options.context, &progress, e);
 }
 
 static int update_tree(struct cel_build *build, struct store_batch *batch, struct store_read *read,
@@ -219,7 +236,9 @@ static int update_tree(struct cel_build *build, struct store_batch *batch, struc
 		.on_progress = tell_edits,
 		.context = build,
 	};
-	int rc = apply_edits(&apply, root, &stats, e);
+	int rc = tell_edits(build, 0, e);
+	if (rc == 0)
+		rc = apply_edits(&apply, root, &stats, e);
 	if (rc < 0)
 		return rc;
 	build->result.added = stats.added;
@@ -259,7 +278,10 @@ static int put_commit(struct cel_build *build, struct store_batch *batch, struct
 		{.ref = ref, .has_old = true, .has_new = true, .old = head->cid, .new = cid, .message = "build"},
 		forgotten_unmark(&cid, forgotten),
 	};
-	rc = store_batch_commit(batch, root, updates, rc == 1 ? 2 : 1, (int64_t)time(NULL), e);
+	size_t n_updates = rc == 1 ? 2 : 1;
+	rc = tell_start(build, "commit", "", 0, e);
+	if (rc == 0)
+		rc = store_batch_commit(batch, root, updates, n_updates, (int64_t)time(NULL), e);
 	if (rc == 0) {
 		build->result.is_committed = true;
 		cid_format(&cid, build->result.commit);
@@ -290,10 +312,14 @@ static int build_tree(struct cel_build *build, struct store_batch *batch, struct
 
 static int commit_rows(struct cel_build *build, struct cel_error *e)
 {
-	int rc = edits_finish(build->edits, e);
+	struct store_batch *batch;
+	int rc = tell_start(build, "sort", "rows", edits_count(build->edits), e);
+	if (rc == 0)
+		rc = edits_finish(build->edits, e);
+	if (rc == 0 && build->store->lock_wait != 0)
+		rc = tell_start(build, "lock", "", 0, e);
 	if (rc < 0)
 		return rc;
-	struct store_batch *batch;
 	rc = store_batch_begin(build->store->store, build->store->lock_wait, &batch, e);
 	if (rc < 0)
 		return rc;

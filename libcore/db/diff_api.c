@@ -7,6 +7,9 @@
 #include "members.h"
 #include "patch.h"
 #include "record.h"
+#include "tell.h"
+
+#define PROGRESS_CHANGES 1024u
 
 int db_schemas_agree(const struct cel_schema *a, const struct cel_schema *b, struct cel_error *e)
 {
@@ -67,7 +70,8 @@ int cel_diff_new(const struct cel_diff_sides *sides, const struct cel_diff_optio
 	struct cel_diff *d = mem_calloc(1, sizeof *d);
 	if (d == NULL)
 		return error_nomem(e, sizeof *d);
-	d->is_ids_only = options != NULL && options->is_ids_only;
+	if (options != NULL)
+		d->options = *options;
 	int rc = load(d, sides, e);
 	if (rc < 0) {
 		cel_diff_free(d);
@@ -184,13 +188,21 @@ static struct cel_values values_of(const struct diff_values *v)
 	return out;
 }
 
+static int tell_changes(const struct cel_diff *d, uint64_t bytes, struct cel_error *e)
+{
+	struct cel_progress progress = {.phase = "diff", .unit = "changes", .done = d->n_changes, .bytes = bytes};
+	return tell_progress(d->options.on_progress, d->options.context, &progress, e);
+}
+
 int cel_diff_next(struct cel_diff *d, struct cel_change *out, struct cel_error *e)
 {
 	static const enum cel_change_kind KINDS[] = {
 		[PROLLY_ADDED] = CEL_ADDED, [PROLLY_DELETED] = CEL_DELETED, [PROLLY_CHANGED] = CEL_CHANGED};
 	struct diff_item item;
-	unsigned wanted = d->is_ids_only ? 0 : DIFF_BEFORE | DIFF_AFTER;
-	int rc = d->walk != NULL ? 0 : diff_walk_new(&d->trees, wanted, &d->walk, e);
+	unsigned wanted = d->options.is_ids_only ? 0 : DIFF_BEFORE | DIFF_AFTER;
+	int rc = d->n_changes++ % PROGRESS_CHANGES == 0 ? tell_changes(d, 0, e) : 0;
+	if (rc == 0 && d->walk == NULL)
+		rc = diff_walk_new(&d->trees, wanted, &d->walk, e);
 	if (rc == 0)
 		rc = diff_walk_next(d->walk, &item, e);
 	if (rc <= 0)
@@ -199,7 +211,7 @@ int cel_diff_next(struct cel_diff *d, struct cel_change *out, struct cel_error *
 	buf_clear(&d->key_bytes);
 	*out = (struct cel_change){.kind = KINDS[item.kind], .id = item.id.data, .id_size = item.id.size,
 				   .before = values_of(&item.before), .after = values_of(&item.after)};
-	rc = d->is_ids_only ? 0 : compare_values(d, &item, out, e);
+	rc = d->options.is_ids_only ? 0 : compare_values(d, &item, out, e);
 	out->keys = d->keys;
 	out->n_keys = d->n_keys;
 	return rc < 0 ? rc : 1;
@@ -209,7 +221,9 @@ int cel_diff_count(struct cel_diff *d, struct cel_diff_counts *out, struct cel_e
 {
 	struct prolly_diff_counts counts;
 	struct diff_reads reads;
-	int rc = diff_reads_begin(&d->trees, &reads, e);
+	int rc = tell_changes(d, 0, e);
+	if (rc == 0)
+		rc = diff_reads_begin(&d->trees, &reads, e);
 	if (rc < 0)
 		return rc;
 	rc = prolly_diff_count(reads.a, &d->trees.a, reads.b, &d->trees.b, &counts, e);
@@ -217,6 +231,21 @@ int cel_diff_count(struct cel_diff *d, struct cel_diff_counts *out, struct cel_e
 	if (rc == 0)
 		*out = (struct cel_diff_counts){counts.added, counts.deleted, counts.changed, counts.nodes_read};
 	return rc;
+}
+
+struct told_write {
+	struct cel_diff *diff;
+	cel_write_fn *write;
+	void *context;
+	uint64_t bytes;
+};
+
+static int write_and_tell(void *context, const void *data, size_t size, struct cel_error *e)
+{
+	struct told_write *w = context;
+	int rc = w->write(w->context, data, size, e);
+	w->bytes += size;
+	return rc != 0 ? rc : tell_changes(w->diff, w->bytes, e);
 }
 
 int cel_diff_patch(struct cel_diff *d, cel_write_fn *write, void *context, uint64_t *count, struct cel_error *e)
@@ -227,7 +256,8 @@ int cel_diff_patch(struct cel_diff *d, cel_write_fn *write, void *context, uint6
 	if (rc < 0)
 		return rc;
 	struct changes changes = diff_walk_changes(walk);
-	rc = patch_write(&header, &changes, write, context, count, e);
+	struct told_write told = {.diff = d, .write = write, .context = context};
+	rc = patch_write(&header, &changes, write_and_tell, &told, count, e);
 	diff_walk_free(walk);
 	return rc;
 }

@@ -12,7 +12,8 @@ struct cel_diff {
 	struct cel_store *stores[2];
 	char commits[2][CEL_CID_TEXT_SIZE]; /* what the revs meant at first: names may move */
 	struct diff_trees trees;
-	bool is_ids_only;
+	struct cel_diff_options options;
+	uint64_t n_changes; /* given out */
 	struct measure measure;
 	struct diff_walk *walk; /* made at the first change asked for */
 

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "reader.h"
 #include "record.h"
+#include "tell.h"
 
 #define BLOCK_QUERIES 1024u
 #define BLOCK_BYTES ((size_t)8 << 20)
@@ -130,11 +131,21 @@ static int compare_block(struct overlaps *o, struct cel_error *e)
 	return rc;
 }
 
-static int compare_all(struct overlaps *o, struct cel_error *e)
+static int tell_queries(const struct overlaps *o, const struct cel_diff *d, struct cel_error *e)
+{
+	struct cel_progress progress = {.phase = "query", .unit = "queries", .done = o->result.queries};
+	reader_position(o->reader, &progress.bytes, &progress.bytes_total);
+	return tell_progress(d->options.on_progress, d->options.context, &progress, e);
+}
+
+static int compare_all(struct overlaps *o, const struct cel_diff *d, struct cel_error *e)
 {
 	int rc;
 	do {
 		struct cel_error bad;
+		rc = tell_queries(o, d, e);
+		if (rc < 0)
+			return rc;
 		rc = read_block(o, e);
 		int after = compare_block(o, rc < 0 ? &bad : e); /* what was read before the bad row */
 		if (rc == 0)
@@ -194,7 +205,7 @@ int cel_diff_queries(struct cel_diff *d, const struct cel_query_options *options
 	if (rc == 0)
 		rc = reader_open(path, &input, &o->reader, e);
 	if (rc == 0)
-		rc = compare_all(o, e);
+		rc = compare_all(o, d, e);
 	o->result.mean = o->result.queries == 0 ? 1 : o->sum / (double)o->result.queries;
 	*out = o->result;
 	release(o);

@@ -192,6 +192,11 @@ int edits_next(struct edits *edits, struct edit *out, struct cel_error *e)
 	return 1;
 }
 
+uint64_t edits_count(const struct edits *edits)
+{
+	return extsort_count(edits->sort);
+}
+
 uint64_t edits_duplicates(const struct edits *edits)
 {
 	return edits->n_duplicates;

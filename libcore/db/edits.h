@@ -29,6 +29,7 @@ struct edit {
 /* 1 an edit, 0 the end; borrowed until the next call. Two rows of one id are CEL_EDATA that names both, unless the
  * policy says which one stands. */
 int edits_next(struct edits *edits, struct edit *out, struct cel_error *e);
+uint64_t edits_count(const struct edits *edits);      /* rows and ids added */
 uint64_t edits_duplicates(const struct edits *edits); /* rows that gave way to another of the same id */
 
 #endif

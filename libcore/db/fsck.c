@@ -7,6 +7,7 @@
 
 #include "alloc.h"
 #include "error.h"
+#include "tell.h"
 
 int fsck_find(struct fsck *f, enum audit_finding kind, const struct cid *block, const struct cid *tree, const char *where,
 	      const char *message, struct cel_error *e)
@@ -34,18 +35,23 @@ int fsck_find(struct fsck *f, enum audit_finding kind, const struct cid *block, 
 	return 0;
 }
 
-int fsck_tell_progress(struct fsck *f, const char *phase, uint64_t done, uint64_t total, struct cel_error *e)
+int fsck_tell(struct fsck *f, const char *phase, const char *unit, uint64_t done, struct cel_error *e)
 {
-	if (f->options->on_progress != NULL && f->options->on_progress(f->options->context, phase, done, total) != 0)
-		return error_set(e, CEL_EBUSY, "stopped");
-	return 0;
+	struct cel_progress progress = {.phase = phase, .unit = unit, .done = done};
+	return tell_progress(f->options->on_progress, f->options->context, &progress, e);
 }
 
 static int check_all(struct fsck *f, const char *const *revs, size_t n_revs, struct cel_error *e)
 {
-	int rc = fsck_commits(f, revs, n_revs, e);
+	int rc = fsck_tell(f, "commits", "", 0, e);
+	if (rc == 0)
+		rc = fsck_commits(f, revs, n_revs, e);
+	if (rc == 0)
+		rc = fsck_tell(f, "files", "segments", 0, e);
 	if (rc == 0)
 		rc = fsck_files(f, n_revs == 0, e);
+	if (rc == 0)
+		rc = fsck_tell(f, "trees", "records", 0, e);
 	if (rc == 0)
 		rc = fsck_trees(f, e);
 	if (rc == 0 && f->n_findings > 0)

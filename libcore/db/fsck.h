@@ -58,7 +58,7 @@ struct fsck {
 /* Keeps it. where NULL: looked up for a block. */
 int fsck_find(struct fsck *f, enum audit_finding kind, const struct cid *block, const struct cid *tree, const char *where,
 	      const char *message, struct cel_error *e);
-int fsck_tell_progress(struct fsck *f, const char *phase, uint64_t done, uint64_t total, struct cel_error *e);
+int fsck_tell(struct fsck *f, const char *phase, const char *unit, uint64_t done, struct cel_error *e);
 
 int fsck_commits(struct fsck *f, const char *const *revs, size_t n_revs, struct cel_error *e);
 struct fsck_commit *fsck_commit_of(const struct fsck *f, const struct cid *cid); /* NULL: not met */

@@ -13,7 +13,7 @@ static int tell_segment(void *context, const char *file, const struct cel_error 
 {
 	struct fsck *f = context;
 	f->result->segments++;
-	int rc = fsck_tell_progress(f, "segments", f->result->segments, 0, e);
+	int rc = fsck_tell(f, "files", "segments", f->result->segments, e);
 	return problem == NULL || rc < 0 ? rc : fsck_find(f, AUDIT_DAMAGED, NULL, NULL, file, problem->message, e);
 }
 

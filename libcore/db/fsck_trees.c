@@ -116,7 +116,7 @@ static int on_record(void *context, const struct cid *leaf, const struct prolly_
 	if (rc == 0)
 		rc = check_value(t, leaf, entry, &entry->metadata, false, e);
 	if (rc == 0 && ++t->records % PROGRESS_RECORDS == 0)
-		rc = fsck_tell_progress(t->f, "check", t->records, 0, e);
+		rc = fsck_tell(t->f, "trees", "records", t->records, e);
 	return rc;
 }
 

@@ -21,7 +21,9 @@
 #include "history.h"
 #include "node.h"
 #include "quarantine.h"
+#include "tell.h"
 
+#define PROGRESS_NODES 1024u
 #define RANK_COMMIT (1ull << 62)
 #define RANK_NODE 2u /* and its level; other blocks: 1, values: 0 */
 enum { MARK_LIVE = 1, MARK_TIP = 2 };
@@ -82,10 +84,10 @@ static int mark_node(struct marking *m, const struct cid *cid, uint32_t below, s
 	if (rc == 0)
 		rc = mark_entries(m, node, e);
 	mem_free(node);
-	if (rc == 0 && ++m->n_nodes % 1024 == 0 && m->options->on_progress != NULL &&
-	    m->options->on_progress(m->options->context, "mark", m->n_nodes, 0) != 0)
-		return error_set(e, CEL_EBUSY, "stopped");
-	return rc;
+	if (rc < 0 || ++m->n_nodes % PROGRESS_NODES != 0)
+		return rc;
+	struct cel_progress progress = {.phase = "mark", .unit = "nodes", .done = m->n_nodes};
+	return tell_progress(m->options->on_progress, m->options->context, &progress, e);
 }
 
 /* ---- commits */
@@ -160,7 +162,9 @@ static int mark_all(struct marking *m, struct cel_error *e)
 {
 	const struct history_item *item;
 	m->result->commits = m->result->graced = 0;
-	int rc = store_read_begin(m->store->store, &m->read, e);
+	int rc = tell_phase(m->options->on_progress, m->options->context, "mark", "nodes", 0, e);
+	if (rc == 0)
+		rc = store_read_begin(m->store->store, &m->read, e);
 	if (rc < 0)
 		return rc;
 	rc = history_new(m->read, NULL, &m->history, e);
@@ -281,6 +285,11 @@ static void take_counts(struct cel_gc_result *out, const struct gc_counts *count
 	out->returned_bytes = counts->returned_bytes;
 }
 
+static int tell_sweep(const struct marking *m, struct cel_error *e)
+{
+	return tell_phase(m->options->on_progress, m->options->context, "sweep", "", 0, e);
+}
+
 static int sweep_under_lock(struct marking *m, struct cel_error *e)
 {
 	struct store_batch *batch;
@@ -289,6 +298,8 @@ static int sweep_under_lock(struct marking *m, struct cel_error *e)
 	if (rc < 0)
 		return rc;
 	rc = mark_all(m, e);
+	if (rc == 0)
+		rc = tell_sweep(m, e);
 	if (rc == 0)
 		rc = list_dead_refs(m, e);
 	if (rc == 0) {
@@ -304,7 +315,10 @@ static int sweep_under_lock(struct marking *m, struct cel_error *e)
 static int count_only(struct marking *m, struct cel_error *e)
 {
 	struct gc_counts counts;
-	int rc = store_gc_count(m->store->store, &m->live, rank_of, &counts, e);
+	int rc = tell_sweep(m, e);
+	if (rc < 0)
+		return rc;
+	rc = store_gc_count(m->store->store, &m->live, rank_of, &counts, e);
 	take_counts(m->result, &counts);
 	return rc < 0 ? rc : sweep_folders(m, e);
 }

@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "index_view.h"
+#include "tell.h"
 
 #define CHURN_PART 4u /* a canonical index is due when more than 1 record of so many has changed */
 
@@ -47,10 +48,11 @@ static int tree_input_next(void *context, struct slice *id, struct slice *vector
 	return rc < 0 ? rc : 1;
 }
 
-static int tell_progress(void *context, uint64_t done, uint64_t total)
+static int tell_index(void *context, uint64_t done, uint64_t total)
 {
 	const struct cel_index_options *options = context;
-	return options->on_progress != NULL ? options->on_progress(options->context, "index", done, total) : 0;
+	struct cel_progress progress = {.phase = "index", .unit = "records", .done = done, .total = total};
+	return tell_progress(options->on_progress, options->context, &progress, NULL);
 }
 
 struct making {
@@ -79,11 +81,13 @@ static int write_file(const struct making *m, const struct hnsw_index *parent, u
 		tree.cursor = NULL;
 	if (rc == 0)
 		rc = prolly_count(tree.read, &m->rev.commit.tree, &input.count, e);
+	if (rc == 0) /* quantising comes before the first insertion */
+		rc = tell_phase(m->options->on_progress, m->options->context, "index", "records", input.count, e);
 	const char *to = (const char *)path.data;
 	if (rc == 0 && parent != NULL)
-		rc = hnsw_carry(parent, &file->tree, &input, changes, threads, to, tell_progress, context, e);
+		rc = hnsw_carry(parent, &file->tree, &input, changes, threads, to, tell_index, context, e);
 	else if (rc == 0)
-		rc = hnsw_build(&m->rev.schema, &file->params, &file->tree, &input, threads, to, tell_progress, context, e);
+		rc = hnsw_build(&m->rev.schema, &file->params, &file->tree, &input, threads, to, tell_index, context, e);
 	tree_input_release(&tree);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "forgotten.h"
 #include "index_make.h"
+#include "tell.h"
 #include "threeway.h"
 
 #define PROGRESS_RECORDS 8192u
@@ -49,7 +50,9 @@ int merging_init(struct merging *m, struct cel_store *store, const char *collect
 
 int merging_begin(struct merging *m, struct cel_store *theirs, bool is_writing, struct cel_error *e)
 {
-	int rc = is_writing ? store_batch_begin(m->store->store, m->store->lock_wait, &m->batch, e) : 0;
+	int rc = tell_phase(m->options.on_progress, m->options.context, "merge", "records", 0, e);
+	if (rc == 0 && is_writing)
+		rc = store_batch_begin(m->store->store, m->store->lock_wait, &m->batch, e);
 	if (rc == 0)
 		rc = store_read_begin(m->store->store, &m->ours, e);
 	if (rc == 0 && theirs != NULL && theirs != m->store)
@@ -226,10 +229,10 @@ int merging_decide(void *merging, struct slice id, const struct prolly_record *b
 
 int merging_took(struct merging *m, struct cel_error *e)
 {
-	if (++m->n_taken % PROGRESS_RECORDS == 0 && m->options.on_progress != NULL &&
-	    m->options.on_progress(m->options.context, "merge", m->n_taken, 0) != 0)
-		return error_set(e, CEL_EBUSY, "stopped");
-	return 0;
+	if (++m->n_taken % PROGRESS_RECORDS != 0)
+		return 0;
+	struct cel_progress progress = {.phase = "merge", .unit = "records", .done = m->n_taken};
+	return tell_progress(m->options.on_progress, m->options.context, &progress, e);
 }
 
 static int ask_base(void *context, struct slice id, struct prolly_record *out, struct cel_error *e)
@@ -287,7 +290,9 @@ int merging_commit(struct merging *m, const struct cid *root, const struct store
 		   struct cel_error *e)
 {
 	end_reading(m);
-	int rc = store_batch_commit(m->batch, root, updates, n, (int64_t)time(NULL), e);
+	int rc = tell_phase(m->options.on_progress, m->options.context, "commit", "", 0, e);
+	if (rc == 0)
+		rc = store_batch_commit(m->batch, root, updates, n, (int64_t)time(NULL), e);
 	merging_end(m);
 	return rc;
 }

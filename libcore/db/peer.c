@@ -173,7 +173,8 @@ static int converse(struct cel_peer *p, struct cel_error *e)
 	struct cel_error own = {0};
 	if (e == NULL)
 		e = &own;
-	int rc = p->serving != NULL ? pump_pair(p->session, serving_session(p->serving), e) : pump_run(&p->pump, p->session, e);
+	int rc = p->serving != NULL ? pump_pair(&p->pump, p->session, serving_session(p->serving), e)
+				      : pump_run(&p->pump, p->session, e);
 	if (rc == 0)
 		return 0;
 	p->has_failed = true;

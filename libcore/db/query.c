@@ -11,6 +11,7 @@
 #include "index_view.h"
 #include "reader.h"
 #include "record.h"
+#include "tell.h"
 #include "tree.h"
 
 #define K_DEFAULT 10u
@@ -27,6 +28,8 @@ struct cel_query {
 	struct db_rev rev; /* its texts are not kept: no snapshot is held while input is read */
 	struct index_view view; /* its index NULL: none */
 	struct answer_how how;
+	cel_progress_fn *on_progress;
+	void *context;
 	bool is_selecting;
 	struct selection selection;
 	struct hnsw_accept *accept;
@@ -113,7 +116,10 @@ static int select_records(struct cel_query *q, const struct cel_select *select, 
 	q->is_selecting = select->prefix != NULL || select->filter != NULL;
 	if (!q->is_selecting)
 		return 0;
-	int rc = selection_make(q->store, &q->rev.commit.tree, select, q->how.threads, &q->selection, e);
+	int rc = select->filter != NULL ? tell_phase(q->on_progress, q->context, "filter", "", 0, e) : 0;
+	if (rc < 0)
+		return rc;
+	rc = selection_make(q->store, &q->rev.commit.tree, select, q->how.threads, &q->selection, e);
 	if (rc < 0)
 		return rc;
 	q->how.selection = &q->selection;
@@ -140,6 +146,8 @@ int cel_query_new(struct cel_store *store, const char *rev, const struct cel_que
 	if (q == NULL)
 		return error_nomem(e, sizeof *q);
 	q->store = store;
+	q->on_progress = options->on_progress;
+	q->context = options->context;
 	q->how = (struct answer_how){.k = options->k, .threads = db_thread_count(options->threads),
 				     .has_radius = options->has_radius, .radius = options->radius};
 	if (options->k == 0)
@@ -237,6 +245,13 @@ static int prepare(struct cel_query *q, struct answerer **out, bool is_self_left
 	return *out != NULL ? 0 : answerer_new(q->store, &q->rev, &q->view, &how, out, e);
 }
 
+static int tell_queries(const struct cel_query *q, const struct reader *reader, struct cel_error *e)
+{
+	struct cel_progress progress = {.phase = "query", .unit = "queries", .done = q->next_row};
+	reader_position(reader, &progress.bytes, &progress.bytes_total);
+	return tell_progress(q->on_progress, q->context, &progress, e);
+}
+
 int cel_query_file(struct cel_query *q, const char *path, const struct cel_source_options *source,
 		   cel_answer_fn *call, void *context, struct cel_error *e)
 {
@@ -249,12 +264,15 @@ int cel_query_file(struct cel_query *q, const char *path, const struct cel_sourc
 	if (rc < 0)
 		return rc;
 	size_t limit = block_limit(q), n = limit;
+	rc = tell_queries(q, reader, e);
 	while (rc == 0 && n == limit) {
 		rc = read_block(q, reader, limit, &n, e);
 		struct cel_error bad;
 		int after = answer_block(q, n, call, context, rc < 0 ? &bad : e); /* what was read before the bad row */
 		if (rc == 0)
 			rc = after;
+		if (rc == 0)
+			rc = tell_queries(q, reader, e);
 	}
 	reader_free(reader);
 	return rc;

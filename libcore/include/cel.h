@@ -27,6 +27,7 @@ extern "C" {
 #endif
 
 #include "celestica/cel_types.h"
+#include "celestica/cel_progress.h"
 #include "celestica/cel_store.h"
 #include "celestica/cel_collection.h"
 #include "celestica/cel_history.h"

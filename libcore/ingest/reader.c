@@ -143,6 +143,11 @@ const char *reader_name(const struct reader *r)
 	return stream_name(r->stream);
 }
 
+void reader_position(const struct reader *r, uint64_t *bytes, uint64_t *total)
+{
+	stream_position(r->stream, bytes, total);
+}
+
 bool reader_can_continue(const struct reader *r)
 {
 	return r->can_continue;

@@ -53,6 +53,7 @@ struct reader_row {
 int reader_open(const char *path, const struct reader_options *options, struct reader **out, struct cel_error *e);
 void reader_free(struct reader *r);
 const char *reader_name(const struct reader *r);
+void reader_position(const struct reader *r, uint64_t *bytes, uint64_t *total); /* see stream_position */
 
 /* 1 a row, 0 the end, negative an error; slices borrowed until the next call. After CEL_EDATA reader_can_continue
  * tells whether the next call yields the row after the bad one (it does not after a truncated or lying header). */

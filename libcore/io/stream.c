@@ -41,6 +41,7 @@ struct stream {
 	char *name;
 	bool is_regular, is_ring_forced;
 	uint64_t start;     /* offset in the file where we began; regular files only */
+	uint64_t size;      /* of what is behind that; 0: not known */
 	uint64_t fetched;   /* bytes that came in blocks */
 	uint64_t consumed;
 	struct ring *ring;  /* NULL: read(2) */
@@ -252,6 +253,7 @@ int stream_open_fd(int fd, const char *name, struct stream **out, struct cel_err
 	off_t start = lseek(fd, 0, SEEK_CUR);
 	s->is_regular = S_ISREG(st.st_mode) && start >= 0;
 	s->start = s->is_regular ? (uint64_t)start : 0;
+	s->size = s->is_regular && st.st_size > start ? (uint64_t)(st.st_size - start) : 0;
 	s->buffer_size = READ_SIZE;
 	if (s->is_regular && st.st_size < READ_SIZE) /* one more, to see the end with the same read */
 		s->buffer_size = (size_t)st.st_size + 1 < READ_SIZE_MIN ? READ_SIZE_MIN : (size_t)st.st_size + 1;
@@ -393,4 +395,12 @@ const char *stream_name(const struct stream *s)
 uint64_t stream_offset(const struct stream *s)
 {
 	return s->consumed;
+}
+
+void stream_position(const struct stream *s, uint64_t *bytes, uint64_t *total)
+{
+	while (s->packed != NULL)
+		s = s->packed;
+	*bytes = s->fetched;
+	*total = s->size;
 }

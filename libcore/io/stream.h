@@ -28,6 +28,8 @@ int stream_take_apart(struct stream **stream, const char *helper, const char *co
 
 const char *stream_name(const struct stream *s);
 uint64_t stream_offset(const struct stream *s); /* bytes consumed, unpacked ones */
+/* Bytes taken from the file, as they stand there; of how many, 0 if that is not known. */
+void stream_position(const struct stream *s, uint64_t *bytes, uint64_t *total);
 
 /* At least `wanted` unconsumed bytes as one contiguous slice, fewer only at the end of the input; more if more are at
  * hand. Borrowed until the next call on s. CEL_EIO, CEL_ENOMEM. `wanted` must be bounded by the caller. */

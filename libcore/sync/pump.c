@@ -17,6 +17,7 @@
 
 #include "error.h"
 #include "fault.h"
+#include "tell.h"
 
 #define CHUNK (64u << 10)
 #define CHUNK_BLOCKING 4096u
@@ -149,15 +150,17 @@ static int time_out(const struct pump *p, const struct session *s, struct cel_er
 			   : error_set(e, CEL_EUNAVAILABLE, "no answer within %g seconds", p->timeout);
 }
 
-static int tell_progress(const struct pump *p, const struct session *s, struct cel_error *e)
+static int tell_session(const struct pump *p, const struct session *s, struct cel_error *e)
 {
-	struct session_progress progress;
-	if (p->on_progress == NULL)
+	struct session_progress now;
+	struct session_counts counts;
+	session_progress(s, &now);
+	if (now.phase[0] == '\0')
 		return 0;
-	session_progress(s, &progress);
-	if (progress.phase[0] != '\0' && p->on_progress(p->context, progress.phase, progress.done, progress.total) != 0)
-		return error_set(e, CEL_EBUSY, "stopped");
-	return 0;
+	session_counts(s, &counts);
+	struct cel_progress progress = {.phase = now.phase, .unit = now.unit, .done = now.done, .total = now.total,
+					.bytes = counts.received + counts.sent};
+	return tell_progress(p->on_progress, p->context, &progress, e);
 }
 
 static int run(struct pump *p, struct session *s, struct cel_error *e)
@@ -178,7 +181,7 @@ static int run(struct pump *p, struct session *s, struct cel_error *e)
 			rc = time_out(p, s, e);
 		if (rc > 0) {
 			moved = now;
-			rc = tell_progress(p, s, e);
+			rc = tell_session(p, s, e);
 		}
 		if (rc < 0)
 			return rc;
@@ -221,7 +224,7 @@ static int hand_over(struct session *from, struct session *to, int *rc, struct c
 	return 1;
 }
 
-int pump_pair(struct session *client, struct session *server, struct cel_error *e)
+int pump_pair(const struct pump *p, struct session *client, struct session *server, struct cel_error *e)
 {
 	for (;;) {
 		int of_server, rc;
@@ -231,6 +234,8 @@ int pump_pair(struct session *client, struct session *server, struct cel_error *
 			return rc;
 		bool has_moved = hand_over(client, server, &of_server, NULL) > 0;
 		has_moved |= hand_over(server, client, &rc, e) > 0;
+		if (rc == 0)
+			rc = tell_session(p, client, e);
 		if (rc < 0)
 			return rc;
 		if (!has_moved && session_state(client) != SESSION_WAITING)

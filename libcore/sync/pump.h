@@ -23,7 +23,7 @@ void pump_init(struct pump *p, int in, int out, double timeout, double rate);
 /* Until the session is idle or done and all is sent. After an error it tells the other side, as far as that listens. */
 int pump_run(struct pump *p, struct session *s, struct cel_error *e);
 
-/* The same between a client and a server in memory; errors are the client's. */
-int pump_pair(struct session *client, struct session *server, struct cel_error *e);
+/* The same between a client and a server in memory; errors are the client's. Of p only whom to tell counts. */
+int pump_pair(const struct pump *p, struct session *client, struct session *server, struct cel_error *e);
 
 #endif

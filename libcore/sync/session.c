@@ -135,7 +135,7 @@ static int new_session(struct session **out, const struct sync_side *side, bool 
 	s->is_client = is_client;
 	run_begin(&s->run_in);
 	run_begin(&s->run_out);
-	s->progress.phase = "";
+	session_is_at(s, "", "", 0, 0);
 	int rc = packer_new(&s->packer, e);
 	if (rc < 0) {
 		mem_free(s);
@@ -406,6 +406,14 @@ bool session_is_greeted(const struct session *s)
 void session_counts(const struct session *s, struct session_counts *out)
 {
 	*out = s->counts;
+}
+
+void session_is_at(struct session *s, const char *phase, const char *unit, uint64_t done, uint64_t total)
+{
+	s->progress.phase = phase;
+	s->progress.unit = unit;
+	s->progress.done = done;
+	s->progress.total = total;
 }
 
 void session_progress(const struct session *s, struct session_progress *out)

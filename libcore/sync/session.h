@@ -74,8 +74,8 @@ void session_counts(const struct session *s, struct session_counts *out);
 
 /* What is going on, for a bar of progress and for logs. */
 struct session_progress {
-	const char *phase; /* "", "list", "negotiate", "commits", "records", "nodes", "apply"; a constant */
-	uint64_t done, total; /* of commits, or of records; total 0: not known */
+	const char *phase, *unit; /* "" (nothing is), "list", "negotiate", "commits", "records", "nodes", "apply"; constants */
+	uint64_t done, total;     /* total 0: not known */
 	char collection[CEL_NAME_MAX + 1];
 };
 void session_progress(const struct session *s, struct session_progress *out);

@@ -15,7 +15,8 @@ static int begin(struct session *s, enum request request, struct cel_error *e)
 	if (request != REQUEST_LIST && s->side == NULL)
 		return error_set(e, CEL_EINTERNAL, "a session without a store can only list");
 	s->request = request;
-	s->progress = (struct session_progress){.phase = "list"};
+	s->progress = (struct session_progress){0};
+	session_is_at(s, "list", "", 0, 0);
 	return 0;
 }
 
@@ -32,7 +33,7 @@ static void end(struct session *s)
 	giving_end(s);
 	taking_end(s, false);
 	s->request = REQUEST_NONE;
-	s->progress.phase = "";
+	session_is_at(s, "", "", 0, 0);
 	s->is_awaiting = false;
 }
 

@@ -28,7 +28,7 @@ int giving_begin(struct session *s, const char *rev, bool is_dry_run, struct cel
 		return rc;
 	}
 	g->phase = GIVE_HAVES;
-	s->progress.phase = "negotiate";
+	session_is_at(s, "negotiate", "", 0, 0);
 	return 0;
 }
 
@@ -55,7 +55,7 @@ static int put_offer(struct session *s, struct cel_error *e)
 	struct message m = {.type = MESSAGE_OFFER,
 			    .offer = {.tip = g->tip, .commits = g->n_missing, .schema = buf_slice(&schema)}};
 	g->phase = g->n_missing > 0 && !g->is_dry_run ? GIVE_PAGE : GIVE_ASKED;
-	s->progress = (struct session_progress){.phase = "commits", .total = g->n_missing};
+	session_is_at(s, "commits", "commits", 0, g->n_missing);
 	return session_put(s, &m, e);
 }
 
@@ -148,7 +148,7 @@ static int produce_page(struct session *s, struct cel_error *e)
 			return rc;
 	}
 	g->phase = GIVE_ASKED;
-	s->progress = (struct session_progress){.phase = "commits", .done = g->n_sent, .total = g->n_missing};
+	session_is_at(s, "commits", "commits", g->n_sent, g->n_missing);
 	rc = session_put_end(s, e);
 	return rc < 0 ? rc : 1;
 }
@@ -171,7 +171,7 @@ static int produce_patch(struct session *s, const struct sync_ask *ask, bool *is
 				    .data = {.is_last = *is_end && n == left, .bytes = slice_make(bytes.data + at, n)}};
 		rc = session_put(s, &m, e);
 	}
-	s->progress = (struct session_progress){.phase = "records", .done = g->changes + changes};
+	session_is_at(s, "records", "records", g->changes + changes, 0);
 	if (rc == 0 && *is_end)
 		g->changes += changes;
 	return rc;

@@ -72,7 +72,7 @@ struct session {
 	size_t out_at;
 	struct run run_in, run_out;
 	struct session_counts counts;
-	struct session_progress progress;
+	struct session_progress progress; /* session_is_at */
 
 	enum request request;
 	struct giving give;
@@ -91,6 +91,8 @@ struct session {
 };
 
 /* session.c */
+/* What is going on from now on. */
+void session_is_at(struct session *s, const char *phase, const char *unit, uint64_t done, uint64_t total);
 int session_put(struct session *s, const struct message *m, struct cel_error *e);
 int session_put_end(struct session *s, struct cel_error *e); /* closes the run of what was put */
 int session_check_end(struct session *s, const struct message_end *end, struct cel_error *e);

@@ -27,7 +27,8 @@ static int take_list(struct session *s, const struct message_list *m, struct cel
 	snprintf(s->list_prefix, sizeof s->list_prefix, "%.*s", (int)m->prefix.size, (const char *)m->prefix.data);
 	s->list_after[0] = '\0';
 	s->is_listing = true;
-	s->progress = (struct session_progress){.phase = "list"};
+	s->progress = (struct session_progress){0};
+	session_is_at(s, "list", "", 0, 0);
 	return 0;
 }
 

@@ -39,7 +39,7 @@ int taking_begin(struct session *s, const struct sync_take_options *options, str
 		return rc;
 	}
 	t->phase = TAKE_OFFER;
-	s->progress.phase = "negotiate";
+	session_is_at(s, "negotiate", "", 0, 0);
 	return 0;
 }
 
@@ -58,7 +58,7 @@ static int finish(struct session *s, struct cel_error *e)
 {
 	struct taking *t = &s->take;
 	t->phase = TAKE_ENDED;
-	s->progress.phase = "apply";
+	session_is_at(s, "apply", "", 0, 0);
 	int rc = s->side->take_finish(t->taker, &t->result, e);
 	if (rc < 0)
 		return rc;
@@ -127,7 +127,7 @@ static int take_commit(struct session *s, const struct message_commit *m, struct
 		rc = s->side->take_commit(t->taker, &c, e);
 	t->n_page++;
 	t->n_received++;
-	s->progress = (struct session_progress){.phase = "commits", .done = t->n_received, .total = t->n_missing};
+	session_is_at(s, "commits", "commits", t->n_received, t->n_missing);
 	return rc;
 }
 
@@ -143,9 +143,7 @@ static int take_answer(struct session *s, const struct message *m, struct cel_er
 		rc = is_data ? s->side->take_patch(t->taker, m->data.bytes, is_end, e)
 			     : s->side->take_block(t->taker, m->block.block, &is_end, e);
 	t->at += rc == 0 && is_end;
-	s->progress.phase = is_data ? "records" : "nodes";
-	s->progress.done = t->bytes;
-	s->progress.total = 0;
+	session_is_at(s, is_data ? "records" : "blocks", "", 0, 0); /* the bytes of the connection say how far it is */
 	return rc;
 }
 

@@ -59,9 +59,6 @@ struct cel_index_status {
 };
 int cel_index_get(struct cel_store *store, const char *rev, struct cel_index_status *out, struct cel_error *e);
 
-/* Told what is going on; a non-zero result stops the work (CEL_EBUSY). */
-typedef int cel_progress_fn(void *context, const char *phase, uint64_t done, uint64_t total);
-
 struct cel_index_options {
 	uint32_t M, ef_construction; /* 0: those of a near index, else the defaults (16, 150) */
 	bool is_canonical;           /* nothing but a fresh build of this tree will do */

@@ -15,6 +15,8 @@ struct cel_diff_sides {
 };
 struct cel_diff_options {
 	bool is_ids_only; /* only the kinds and ids of the changes: quicker */
+	cel_progress_fn *on_progress; /* may be NULL */
+	void *context;
 };
 
 /* CEL_EDATA if the schemas differ, which names how. options may be NULL. */

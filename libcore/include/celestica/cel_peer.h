@@ -23,7 +23,7 @@ struct cel_peer_options {
 	double lock_wait;  /* seconds that a push may wait there for another writer */
 	double rate;       /* bytes a second each way; 0: no limit */
 	bool is_pushing;   /* something is to be written there */
-	cel_progress_fn *on_progress; /* may be NULL; phases such as "records", with what is done */
+	cel_progress_fn *on_progress; /* may be NULL */
 	void *context;
 };
 struct cel_peer;

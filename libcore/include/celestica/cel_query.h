@@ -19,6 +19,8 @@ struct cel_query_options {
 	struct cel_select select; /* only these records */
 	bool has_radius;  /* all that are no farther than radius, instead of the k nearest; k other than 0: the nearest k of them */
 	float radius;     /* a distance as in cel_hit */
+	cel_progress_fn *on_progress; /* may be NULL */
+	void *context;
 };
 
 struct cel_query;

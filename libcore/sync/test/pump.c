@@ -95,7 +95,12 @@ bool session_is_greeted(const struct session *s)
 
 void session_progress(const struct session *s, struct session_progress *out)
 {
-	*out = (struct session_progress){.phase = "bytes", .done = s->received, .total = s->to_receive};
+	*out = (struct session_progress){.phase = "bytes", .unit = "bytes", .done = s->received, .total = s->to_receive};
+}
+
+void session_counts(const struct session *s, struct session_counts *out)
+{
+	*out = (struct session_counts){.received = s->received};
 }
 
 /* ---- two of them */
@@ -257,11 +262,11 @@ static void last_words(void **state)
 	assert_int_equal(a.session.received, strlen(LAST));
 }
 
-static int stop(void *context, const char *phase, uint64_t done, uint64_t total)
+static int stop(void *context, const struct cel_progress *progress)
 {
-	(void)phase, (void)total;
-	*(uint64_t *)context = done;
-	return done > 1000000;
+	assert_int_equal(progress->bytes, progress->done);
+	*(uint64_t *)context = progress->done;
+	return progress->done > 1000000;
 }
 
 static void stopped_by_progress(void **state)
