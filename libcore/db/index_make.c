@@ -10,6 +10,7 @@
 #include "index_make.h"
 
 #include "error.h"
+#include "figures.h"
 #include "index_view.h"
 #include "tell.h"
 
@@ -128,6 +129,7 @@ static int has_own(const struct making *m, struct cel_error *e)
 static int build_canonical(const struct making *m, struct hnsw_params params, struct cel_error *e)
 {
 	struct index_file file = {.tree = m->rev.commit.tree, .params = params};
+	figure_set_text(FIGURE_INDEX, "built");
 	return write_file(m, NULL, 0, &file, e);
 }
 
@@ -138,11 +140,19 @@ static int carry(const struct making *m, const struct index_view *view, struct c
 	hnsw_info(view->index, &info);
 	struct index_file file = {.tree = m->rev.commit.tree, .params = info.params, .is_carried = true};
 	uint64_t churn = info.lineage.churn + view->changes;
+	figure_set_text(FIGURE_INDEX, "carried");
 	int rc = churn <= info.n_records / CHURN_PART ? write_file(m, view->index, view->changes, &file, e)
 						      : CEL_EUNAVAILABLE;
 	if (rc == CEL_EUNAVAILABLE || rc == CEL_ECORRUPT)
 		rc = build_canonical(m, info.params, e);
 	return rc;
+}
+
+/* What is laid over the near one is little. */
+static int leave(void)
+{
+	figure_set_text(FIGURE_INDEX, "overlaid");
+	return 0;
 }
 
 static int open_view(const struct making *m, struct index_view *view, struct cel_error *e)
@@ -175,7 +185,7 @@ static int make(const struct making *m, bool is_lazy, struct cel_error *e)
 	if (rc < 0 || view.overlay == NULL || !is_wanted(m, &view.file))
 		rc = build_canonical(m, params, e);
 	else if (is_lazy && hnsw_overlay_is_small(view.overlay))
-		rc = 0;
+		rc = leave();
 	else
 		rc = carry(m, &view, e);
 	index_view_close(&view);
@@ -215,6 +225,8 @@ static int start(struct cel_store *store, const char *rev, const struct cel_inde
 		return rc;
 	m.params = (struct hnsw_params){.M = m.options->M, .ef_construction = m.options->ef_construction};
 	rc = has_own(&m, e);
+	if (rc > 0)
+		figure_set_text(FIGURE_INDEX, "there");
 	return rc != 0 ? (rc < 0 ? rc : 0) : make(&m, is_lazy, e);
 }
 

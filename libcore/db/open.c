@@ -13,6 +13,7 @@
 #include "db.h"
 #include "error.h"
 #include "simd.h"
+#include "tmp.h"
 
 int cel_store_init(const char *path, struct cel_error *e)
 {
@@ -80,6 +81,11 @@ void cel_store_free(struct cel_store *store)
 		return;
 	store_free(store->store);
 	mem_free(store);
+}
+
+void cel_store_abandon_all(void)
+{
+	tmp_abandon_all();
 }
 
 uint32_t db_thread_count(uint32_t wanted)

@@ -220,7 +220,7 @@ static int binary_next(void *self, struct format_row *row, struct cel_error *e)
 	return rc < 0 ? rc : 1;
 }
 
-const struct format FORMAT_NPY = {.unit = "row", .open = npy_open, .next = binary_next, .free = binary_free};
-const struct format FORMAT_FVECS = {.unit = "row", .open = fvecs_open, .next = binary_next, .free = binary_free};
-const struct format FORMAT_BVECS = {.unit = "row", .open = bvecs_open, .next = binary_next, .free = binary_free};
-const struct format FORMAT_RAW = {.unit = "row", .is_raw = true, .open = raw_open, .next = binary_next, .free = binary_free};
+const struct format FORMAT_NPY = {.name = "npy", .unit = "row", .open = npy_open, .next = binary_next, .free = binary_free};
+const struct format FORMAT_FVECS = {.name = "fvecs", .unit = "row", .open = fvecs_open, .next = binary_next, .free = binary_free};
+const struct format FORMAT_BVECS = {.name = "bvecs", .unit = "row", .open = bvecs_open, .next = binary_next, .free = binary_free};
+const struct format FORMAT_RAW = {.name = "raw", .unit = "row", .is_raw = true, .open = raw_open, .next = binary_next, .free = binary_free};

@@ -325,6 +325,6 @@ static int csv_next(void *self, struct format_row *row, struct cel_error *e)
 }
 
 const struct format FORMAT_CSV = {
-	.unit = "line", .can_have_ids = true, .has_columns = true, .open = comma_open, .next = csv_next, .free = csv_free};
+	.name = "csv", .unit = "line", .can_have_ids = true, .has_columns = true, .open = comma_open, .next = csv_next, .free = csv_free};
 const struct format FORMAT_TSV = {
-	.unit = "line", .can_have_ids = true, .has_columns = true, .open = tab_open, .next = csv_next, .free = csv_free};
+	.name = "tsv", .unit = "line", .can_have_ids = true, .has_columns = true, .open = tab_open, .next = csv_next, .free = csv_free};

@@ -33,9 +33,9 @@ bool detect_is_packed_name(const char *name)
 	return packed_ending(name) > 0;
 }
 
-const struct format FORMAT_NPZ = {.helper = "read-npz", .inside = &FORMAT_NPY};
-const struct format FORMAT_HDF5 = {.helper = "read-hdf5", .inside = &FORMAT_NPY};
-const struct format FORMAT_ARROW = {.helper = "read-arrow", .inside = &FORMAT_JSONL, .has_columns = true};
+const struct format FORMAT_NPZ = {.name = "npz", .helper = "read-npz", .inside = &FORMAT_NPY};
+const struct format FORMAT_HDF5 = {.name = "hdf5", .helper = "read-hdf5", .inside = &FORMAT_NPY};
+const struct format FORMAT_ARROW = {.name = "arrow", .helper = "read-arrow", .inside = &FORMAT_JSONL, .has_columns = true};
 
 static const struct format *format_of_name(const char *name)
 {

@@ -19,6 +19,7 @@ struct format_row {
 };
 
 struct format {
+	const char *name;
 	/* A file that a helper program takes apart (io/child.h), and the format of what comes out. The helper is told the
 	 * member, or with has_columns the columns of id and vector; the rest is empty then. */
 	const char *helper;

@@ -246,4 +246,4 @@ static int jsonl_next(void *self, struct format_row *row, struct cel_error *e)
 }
 
 const struct format FORMAT_JSONL = {
-	.unit = "line", .can_have_ids = true, .open = jsonl_open, .next = jsonl_next, .free = jsonl_free};
+	.name = "jsonl", .unit = "line", .can_have_ids = true, .open = jsonl_open, .next = jsonl_next, .free = jsonl_free};

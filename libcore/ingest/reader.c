@@ -11,6 +11,7 @@
 #include "alloc.h"
 #include "detect.h"
 #include "error.h"
+#include "figures.h"
 #include "format.h"
 #include "ids.h"
 #include "record.h"
@@ -65,6 +66,7 @@ static int choose_format(struct reader *r, const struct reader_options *o, struc
 	int rc = o->format == READER_AUTO ? detect_format(r->stream, &r->format, e) : 0;
 	if (rc < 0)
 		return rc;
+	figure_set_text(FIGURE_FORMAT, r->format->name);
 	bool has_columns = r->format->has_columns, has_members = r->format->helper != NULL && !has_columns;
 	if (!has_columns && (o->id_column != NULL || o->vector_columns != NULL || o->is_without_header))
 		return error_set(e, CEL_EUSAGE, "options about columns or a header, but it is no table");

@@ -30,6 +30,7 @@
 #include "decode.h"
 #include "error.h"
 #include "fault.h"
+#include "figures.h"
 #include "ring.h"
 
 #define READ_SIZE (256u << 10)
@@ -364,12 +365,21 @@ int stream_take_apart(struct stream **stream, const char *helper, const char *co
 	return 0;
 }
 
+static void count_figures(const struct stream *s)
+{
+	if (s->packed != NULL || s->fetched == 0)
+		return;
+	figure_add(FIGURE_INPUT_BYTES, s->fetched);
+	figure_set_text(FIGURE_INPUT, s->ring != NULL ? "io_uring" : "read");
+}
+
 void stream_free(struct stream *s)
 {
 	if (s == NULL)
 		return;
 	decoder_free(s->decoder);
 	stream_free(s->packed);
+	count_figures(s);
 	ring_free(s->ring);
 	if (s->fd == STDIN_FILENO && s->is_regular) /* whoever reads it next goes on where we stopped */
 		lseek(s->fd, (off_t)(s->start + s->consumed), SEEK_SET);

@@ -7,6 +7,7 @@
 
 #include "cbor.h"
 #include "error.h"
+#include "figures.h"
 #include "record.h"
 
 static int get_value(struct cbor_reader *r, struct prolly_value *out, struct cel_error *e)
@@ -179,6 +180,7 @@ int node_read(struct store_read *read, const struct cid *cid, struct node *out, 
 	int rc = cid->codec == CID_DAG_CBOR ? store_read_block(read, cid, &block, e) : CEL_ECORRUPT;
 	if (rc == 0)
 		rc = node_decode(block, out, e);
+	figure_add(FIGURE_NODES_READ, 1);
 	if (rc == 0)
 		return 0;
 	cid_format(cid, text); /* takes as long as a good part of the rest: only when it is told */

@@ -10,6 +10,7 @@
 
 #include "alloc.h"
 #include "error.h"
+#include "figures.h"
 #include "identity.h"
 #include "lock.h"
 
@@ -256,6 +257,13 @@ static int keep_node(struct store_batch *b, const struct cid *cid, struct slice 
 	return pending_add(&b->nodes, cid, block, e);
 }
 
+static int put_new(struct store_batch *b, const struct cid *cid, struct slice block, struct cel_error *e)
+{
+	bool is_value = cid->codec == CID_RAW;
+	figure_add(is_value ? FIGURE_VALUES_WRITTEN : FIGURE_NODES_WRITTEN, 1);
+	return is_value ? keep_raw(b, cid, block, e) : keep_node(b, cid, block, e);
+}
+
 int store_batch_put(struct store_batch *b, uint8_t codec, struct slice block, struct cid *out, struct cel_error *e)
 {
 	int rc = check_usable(b, e);
@@ -267,7 +275,7 @@ int store_batch_put(struct store_batch *b, uint8_t codec, struct slice block, st
 	struct cid cid = cid_of(codec, block);
 	rc = is_known(b, &cid, e);
 	if (rc == 0)
-		rc = codec == CID_RAW ? keep_raw(b, &cid, block, e) : keep_node(b, &cid, block, e);
+		rc = put_new(b, &cid, block, e);
 	if (rc < 0) {
 		b->is_over = true;
 		return rc;

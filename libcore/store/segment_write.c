@@ -18,6 +18,7 @@
 #include "error.h"
 #include "extsort.h"
 #include "fault.h"
+#include "figures.h"
 #include "outfile.h"
 #include "segment.h"
 
@@ -316,6 +317,13 @@ static int sync_directory(const char *path, struct cel_error *e)
 	return rc;
 }
 
+static void count_figures(const struct segment_writer *w)
+{
+	struct stat st;
+	figure_add(FIGURE_SEGMENTS_WRITTEN, 1);
+	figure_add(FIGURE_SEGMENT_BYTES, fstat(w->fd, &st) == 0 ? (uint64_t)st.st_size : 0);
+}
+
 int segment_writer_publish(struct segment_writer *w, const char *directory, bool *is_new, struct cel_error *e)
 {
 	size_t size = strlen(directory) + SEGMENT_NAME_SIZE + 1;
@@ -327,6 +335,7 @@ int segment_writer_publish(struct segment_writer *w, const char *directory, bool
 	*is_new = stat(path, &st) != 0;
 	int rc = io_rename(w->path, path) != 0 ? error_set_errno(e, CEL_EIO, errno, "naming %s", path) : 0;
 	if (rc == 0) {
+		count_figures(w);
 		w->is_published = true;
 		mem_free(w->path);
 		w->path = path;

@@ -7,7 +7,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -56,6 +58,86 @@ static int make_owned(int parent_fd, const char *parent, struct tmp *tmp, struct
 	return error_set_errno(e, CEL_EIO, saved, "%s/%s", parent, name);
 }
 
+/* ---- what a handler of a signal may do, too: nothing is allocated, directories are read by the system call itself */
+
+static bool is_self_or_parent(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static void remove_content(int fd, int depth);
+
+static void remove_item(int fd, const char *name, int depth)
+{
+	if (is_self_or_parent(name) || unlinkat(fd, name, 0) == 0 || depth == 0)
+		return;
+	int inner = openat(fd, name, DIRECTORY);
+	if (inner < 0)
+		return;
+	remove_content(inner, depth - 1);
+	close(inner);
+	unlinkat(fd, name, AT_REMOVEDIR);
+}
+
+/* What is in it, two levels deep at most: nothing of ours nests deeper. */
+static void remove_content(int fd, int depth)
+{
+	_Alignas(struct dirent64) char items[4096];
+	int copy = openat(fd, ".", DIRECTORY); /* with a position of its own */
+	ssize_t size;
+	while (copy >= 0 && (size = getdents64(copy, items, sizeof items)) > 0) {
+		for (ssize_t at = 0; at < size;) {
+			const struct dirent64 *item = (const struct dirent64 *)(const void *)(items + at);
+			remove_item(fd, item->d_name, depth);
+			at += item->d_reclen;
+		}
+	}
+	if (copy >= 0)
+		close(copy);
+}
+
+/* The directories that this process owns, for tmp_abandon_all. What finds no place is swept by others later. */
+#define OWNED_MAX 16
+static struct owned {
+	_Atomic int state; /* OWNED_FREE, OWNED_TAKEN, or 2 + the descriptor */
+	char path[PATH_MAX];
+} owned[OWNED_MAX];
+enum { OWNED_FREE, OWNED_TAKEN, OWNED_FD };
+
+static void own(const struct tmp *tmp)
+{
+	for (size_t i = 0; i < OWNED_MAX && strlen(tmp->path) < sizeof owned->path; i++) {
+		int expected = OWNED_FREE;
+		if (!atomic_compare_exchange_strong(&owned[i].state, &expected, OWNED_TAKEN))
+			continue;
+		strcpy(owned[i].path, tmp->path);
+		atomic_store(&owned[i].state, OWNED_FD + tmp->fd);
+		return;
+	}
+}
+
+static void disown(const struct tmp *tmp)
+{
+	for (size_t i = 0; i < OWNED_MAX; i++) {
+		int expected = OWNED_FD + tmp->fd;
+		if (atomic_compare_exchange_strong(&owned[i].state, &expected, OWNED_FREE))
+			return;
+	}
+}
+
+void tmp_abandon_all(void)
+{
+	for (size_t i = 0; i < OWNED_MAX; i++) {
+		int state = atomic_load(&owned[i].state);
+		if (state < OWNED_FD)
+			continue;
+		remove_content(state - OWNED_FD, 1);
+		rmdir(owned[i].path);
+	}
+}
+
+/* ---- one directory */
+
 int tmp_open(const char *parent, struct tmp *tmp, struct cel_error *e)
 {
 	*tmp = (struct tmp){0};
@@ -67,38 +149,16 @@ int tmp_open(const char *parent, struct tmp *tmp, struct cel_error *e)
 	int rc = lock_directory(parent_fd, LOCK_EX) != 0 ? error_set_errno(e, CEL_EIO, errno, "locking %s", parent)
 							 : make_owned(parent_fd, parent, tmp, e);
 	close(parent_fd);
+	if (rc == 0)
+		own(tmp);
 	return rc;
-}
-
-/* What is in it, two levels deep at most: nothing of ours nests deeper. */
-static void remove_content(int fd, int depth)
-{
-	int copy = openat(fd, ".", DIRECTORY);
-	DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
-	if (directory == NULL) {
-		if (copy >= 0)
-			close(copy);
-		return;
-	}
-	for (struct dirent *item; (item = readdir(directory)) != NULL;) {
-		if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
-			continue;
-		if (unlinkat(fd, item->d_name, 0) == 0 || depth == 0)
-			continue;
-		int inner = openat(fd, item->d_name, DIRECTORY);
-		if (inner < 0)
-			continue;
-		remove_content(inner, depth - 1);
-		close(inner);
-		unlinkat(fd, item->d_name, AT_REMOVEDIR);
-	}
-	closedir(directory);
 }
 
 void tmp_close(struct tmp *tmp)
 {
 	if (tmp->path == NULL)
 		return;
+	disown(tmp);
 	remove_content(tmp->fd, 1);
 	rmdir(tmp->path);
 	close(tmp->fd);

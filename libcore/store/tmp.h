@@ -12,6 +12,8 @@ struct tmp {
 
 int tmp_open(const char *parent, struct tmp *tmp, struct cel_error *e); /* makes parent too if it is missing */
 void tmp_close(struct tmp *tmp);    /* removes the directory and what is in it; a zeroed tmp is fine */
+/* All directories of this process, with what is in them. A handler of a signal that ends the process may call it. */
+void tmp_abandon_all(void);
 void tmp_sweep(const char *parent); /* removes the directories of dead owners; never fails */
 
 #endif

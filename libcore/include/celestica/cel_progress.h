@@ -13,3 +13,16 @@ struct cel_progress {
 };
 /* Told what is going on, by the thread that asked for the work; a non-zero result stops it (CEL_EBUSY). */
 typedef int cel_progress_fn(void *context, const struct cel_progress *progress);
+
+/* What this process has done through the library since it began, as getrusage(2) has it for the rest. */
+struct cel_figures {
+	uint64_t nodes_read, nodes_written;         /* of trees; written: commits and schemas, too */
+	uint64_t values_written;                    /* vectors and metadata that are blocks of their own */
+	uint64_t segments_written, segment_bytes;
+	uint64_t input_bytes;                       /* of files and pipes, compressed as they are */
+	/* Of the last one; "" if there was none. */
+	const char *input;  /* "io_uring", "read" */
+	const char *format; /* "npy", "jsonl", ... */
+	const char *index;  /* "built", "carried", "overlaid" (the near one does), "there" (a good one was) */
+};
+void cel_figures_get(struct cel_figures *out);

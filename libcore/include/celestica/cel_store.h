@@ -22,6 +22,9 @@ struct cel_store_options {
 int cel_store_open(const char *path, const struct cel_store_options *options, struct cel_store **out,
 		   struct cel_error *e);
 void cel_store_free(struct cel_store *store);
+/* Removes the temporary files of all stores that this process has open; for a handler of a signal that ends it (it is
+ * async-signal-safe). A process that is killed leaves them to the next writer, and a store is whole in either case. */
+void cel_store_abandon_all(void);
 
 /* What commands take where a rev of another store may stand: REV, PATH:REV, REMOTE:REV or [USER@]HOST:PATH:REV. It is split
  * at the last ':' outside of braces; what stands left of that is a path if it has a '/' before any ':'. */
