@@ -7,57 +7,10 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "option_groups.h"
 #include "place.h"
 #include "print.h"
 #include "source.h"
-
-enum {
-	OPT_STAT = CLI_OWN,
-	OPT_ID_LIST,
-	OPT_PATCH,
-	OPT_QUERIES,
-	OPT_EF,
-	OPT_EXACT,
-	OPT_RECALL,
-};
-
-static const struct cli_option OPTIONS[] = {
-	CLI_OPTION_STORE,
-	{OPT_STAT, "stat", NULL, "print only how many records were added, deleted and changed"},
-	{OPT_ID_LIST, "ids", NULL, "print only the ids of what differs"},
-	{'0', "null", NULL, "with --ids: end each with NUL, not newline"},
-	{OPT_PATCH, "patch", NULL, "write a patch that 'cel-merge --patch' can apply"},
-	{OPT_QUERIES, "queries", "FILE", "print which queries of FILE are answered differently"},
-	{'k', "k", "K", "answers a query (default 10)"},
-	{OPT_RECALL, "recall", "R", "aim at this recall@10 (default 0.95)"},
-	{OPT_EF, "ef", "N", "walk the graphs with a beam of N"},
-	{OPT_EXACT, "exact", NULL, "compare each query with every record"},
-	{SOURCE_IDS, "query-ids", "FILE", "ids of the queries, one a line"},
-	SOURCE_FORMAT_OPTIONS,
-	{'j', "jobs", "N", "threads (default: all processors)"},
-	PEER_OPTIONS,
-	CLI_OPTION_LOCK_WAIT,
-	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
-	CLI_OPTION_VERBOSE,
-	CLI_OPTIONS_END,
-};
-
-static const struct cli_command COMMAND = {
-	.name = "cel-diff",
-	.usage = "[OPTION]... A [B]",
-	.summary = "Print what differs between the records of A and those of B, by id, separated by tabs:\n"
-		   "  + ID   - ID   ~ ID DISTANCE KEYS\n"
-		   "added, deleted, changed; DISTANCE is how far the vector moved, KEYS are those of the metadata.\n"
-		   "A and B are revs, or PATH:REV, [USER@]HOST:PATH:REV or REMOTE:REV of another store. Without B, what the commit A itself changed.\n"
-		   "Exit status 1 means that there are differences.",
-	.options = OPTIONS,
-	.examples = "  cel-diff words~1 words\n"
-		    "  cel-diff --stat words@v1 ../other:words\n"
-		    "  cel-diff --stat words berlin:words\n"
-		    "  cel-diff --patch words~3 words >week.patch\n"
-		    "  cel-diff words~1 words --queries queries.npy -k 10\n",
-};
 
 struct diff_tool {
 	struct cli cli;
@@ -67,72 +20,60 @@ struct diff_tool {
 	struct cel_query_options query;
 	struct cel_source_options source;
 	const char *queries;
-	bool is_stat, is_ids, is_patch, has_query_option;
-	int end; /* of an id */
+	bool is_stat, is_patch, is_nul;
 	struct cel_place a, b;
 	uint64_t n_changes;
 };
 
-static void parse_options(struct diff_tool *tool)
-{
-	struct cli *cli = &tool->cli;
-	int id;
-	while ((id = cli_next(cli)) != 0) {
-		if (peer_take(&tool->peer, id))
-			continue;
-		bool is_source = source_take(cli, id, &tool->source);
-		tool->has_query_option |= is_source || id == 'k' || id == 'j' || id >= OPT_EF;
-		switch (id) {
-		case OPT_STAT:
-			tool->is_stat = true;
-			break;
-		case OPT_ID_LIST:
-			tool->is_ids = tool->diff.is_ids_only = true;
-			break;
-		case '0':
-			tool->end = '\0';
-			break;
-		case OPT_PATCH:
-			tool->is_patch = true;
-			break;
-		case OPT_QUERIES:
-			tool->queries = cli->value;
-			break;
-		case 'k':
-			tool->query.k = (uint32_t)cli_count(cli, 1, 65536);
-			break;
-		case OPT_RECALL:
-			tool->query.recall = cli_real(cli, 0.01, 1);
-			break;
-		case OPT_EF:
-			tool->query.ef = (uint32_t)cli_count(cli, 1, 65536);
-			break;
-		case OPT_EXACT:
-			tool->query.is_exact = true;
-			break;
-		case 'j':
-			tool->query.threads = (uint32_t)cli_count(cli, 1, 1024);
-			break;
-		}
-	}
-}
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{0, "stat", NULL, "print only how many records were added, deleted and changed", CLI_FLAG(struct diff_tool, is_stat)},
+	{0, "ids", NULL, "print only the ids of what differs", CLI_FLAG(struct diff_tool, diff.is_ids_only)},
+	{'0', "null", NULL, "with --ids: end each with NUL, not newline", CLI_FLAG(struct diff_tool, is_nul)},
+	{0, "patch", NULL, "write a patch that 'cel-merge --patch' can apply", CLI_FLAG(struct diff_tool, is_patch)},
+	{0, "queries", "FILE", "print which queries of FILE are answered differently", CLI_TEXT(struct diff_tool, queries)},
+	{'k', "k", "K", "answers a query (default 10)", CLI_COUNT(struct diff_tool, query.k, 1, 65536)},
+	RECALL_OPTION(struct diff_tool, query),
+	SEARCH_OPTIONS(struct diff_tool, query),
+	{0, "query-ids", "FILE", "ids of the queries, one a line", CLI_TEXT(struct diff_tool, source.ids)},
+	SOURCE_FORMAT_OPTIONS(struct diff_tool, source),
+	JOBS_OPTION(struct diff_tool, query),
+	PEER_OPTIONS(struct diff_tool, peer),
+	CLI_OPTION_LOCK_WAIT,
+	CLI_OPTION_JSON,
+	CLI_OPTION_QUIET,
+	CLI_OPTION_VERBOSE,
+	CLI_OPTIONS_END,
+};
+/* What makes sense with --queries only. */
+#define QUERY_NAMES "k recall ef exact jobs query-ids " SOURCE_FORMAT_NAMES
+
+static const struct cli_command COMMAND = {
+	.name = "cel-diff",
+	.forms = "A [B]",
+	.summary = "Print what differs between the records of A and those of B, by id, separated by tabs:\n"
+		   "  + ID   - ID   ~ ID DISTANCE KEYS\n"
+		   "added, deleted, changed; DISTANCE is how far the vector moved, KEYS are those of the metadata.\n"
+		   "A and B are revs, or PATH:REV, [USER@]HOST:PATH:REV or REMOTE:REV of another store. Without B, what the commit A itself changed.\n"
+		   "Exit status 1 means that there are differences.",
+	.options = OPTIONS,
+	.exclusive = {"stat ids patch queries", "exact ef", "json ids", "json patch"},
+	.examples = "  cel-diff words~1 words\n"
+		    "  cel-diff --stat words@v1 ../other:words\n"
+		    "  cel-diff --stat words berlin:words\n"
+		    "  cel-diff --patch words~3 words >week.patch\n"
+		    "  cel-diff words~1 words --queries queries.npy -k 10\n",
+};
 
 /* 0, or EXIT_USAGE having said why. */
 static int check_usage(struct diff_tool *tool)
 {
 	const struct cli *cli = &tool->cli;
-	if (cli->n_operands < 1 || cli->n_operands > 2)
-		return cli_usage(cli, "which two revs? (one: what that commit changed)");
-	if (tool->is_stat + tool->is_ids + tool->is_patch + (tool->queries != NULL) > 1)
-		return cli_usage(cli, "--stat, --ids, --patch and --queries exclude each other");
-	if (tool->cli.is_json && (tool->is_ids || tool->is_patch))
-		return cli_usage(cli, "--json goes with neither --ids nor --patch");
-	if (tool->end == '\0' && !tool->is_ids)
+	const char *given = cli_given(cli, QUERY_NAMES);
+	if (tool->is_nul && !tool->diff.is_ids_only)
 		return cli_usage(cli, "-0 is for --ids");
-	if (tool->has_query_option && tool->queries == NULL)
-		return cli_usage(cli, "-k, -j, --recall, --ef, --exact and what tells of the input are for --queries");
-	if (tool->query.is_exact && tool->query.ef != 0)
-		return cli_usage(cli, "--exact and --ef exclude each other");
+	if (given != NULL && tool->queries == NULL)
+		return cli_usage(cli, "--%s is for --queries", given);
 	if (source_check(cli, &tool->source) != 0)
 		return EXIT_USAGE;
 	if (tool->is_patch && isatty(STDOUT_FILENO))
@@ -247,9 +188,9 @@ static int run_changes(struct diff_tool *tool, struct cel_diff *diff, struct cel
 	int rc;
 	while ((rc = cel_diff_next(diff, &change, e)) > 0) {
 		tool->n_changes++;
-		if (tool->is_ids) {
+		if (tool->diff.is_ids_only) {
 			fwrite(change.id, 1, change.id_size, stdout);
-			putchar(tool->end);
+			putchar(tool->is_nul ? '\0' : '\n');
 		} else if (tool->cli.is_json) {
 			print_json_change(cel_diff_schema(diff), &change);
 		} else {
@@ -380,11 +321,10 @@ static int run(struct diff_tool *tool, const struct cel_diff_sides *sides)
 
 int main(int argc, char **argv)
 {
-	static struct diff_tool tool = {.end = '\n'};
+	static struct diff_tool tool;
 	struct cel_diff_sides sides;
-	cli_init(&tool.cli, &COMMAND, argc, argv);
+	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
 	peer_init(&tool.peer, &tool.cli);
-	parse_options(&tool);
 	tool.places = (struct places){.cli = &tool.cli, .is_read_only = true, .peer = &tool.peer};
 	int status = check_usage(&tool);
 	if (status == 0)
@@ -392,6 +332,5 @@ int main(int argc, char **argv)
 	if (status == 0)
 		status = run(&tool, &sides);
 	cli_close_places(&tool.places);
-	int finished = cli_finish(&tool.cli, status <= 1 ? 0 : status); /* a full disk matters more than that they differ */
-	return finished != 0 ? finished : status;
+	return cli_finish(&tool.cli, status);
 }

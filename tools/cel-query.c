@@ -7,30 +7,32 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "option_groups.h"
 #include "print.h"
 #include "select.h"
 #include "source.h"
 
-enum {
-	OPT_BY_ID = CLI_OWN,
-	OPT_EF,
-	OPT_EXACT,
-	OPT_RECALL,
-	OPT_RADIUS,
+struct query_tool {
+	struct cli cli;
+	struct cel_query_options options;
+	struct cel_source_options source;
+	struct cli_list ids; /* of --by-id */
+	double radius;
+	uint64_t n_answers;
 };
 
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
-	{'k', "k", "K", "answers a query (default 10)"},
-	{OPT_RADIUS, "radius", "D", "all within the distance D; with -k, the nearest K of them"},
-	SELECT_OPTIONS,
-	{OPT_BY_ID, "by-id", "ID", "the query is the stored record ID (may be given again)"},
-	{OPT_RECALL, "recall", "R", "aim at this recall@10 (default 0.95)"},
-	{OPT_EF, "ef", "N", "walk the graph with a beam of N"},
-	{OPT_EXACT, "exact", NULL, "compare with every record"},
-	SOURCE_OPTIONS,
-	{'0', "null", NULL, "the ids in --ids end with NUL, not newline"},
-	{'j', "jobs", "N", "threads (default: all processors)"},
+	{'k', "k", "K", "answers a query (default 10)", CLI_COUNT(struct query_tool, options.k, 1, 65536)},
+	{0, "radius", "D", "all within the distance D; with -k, the nearest K of them",
+	 CLI_REAL(struct query_tool, radius, -FLT_MAX, FLT_MAX)},
+	SELECT_OPTIONS(struct query_tool, options.select),
+	{0, "by-id", "ID", "the query is the stored record ID (may be given again)", CLI_LIST(struct query_tool, ids)},
+	RECALL_OPTION(struct query_tool, options),
+	SEARCH_OPTIONS(struct query_tool, options),
+	SOURCE_OPTIONS(struct query_tool, source),
+	{'0', "null", NULL, "the ids in --ids end with NUL, not newline", CLI_FLAG(struct query_tool, source.is_ids_nul)},
+	JOBS_OPTION(struct query_tool, options),
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
 	CLI_OPTION_VERBOSE,
@@ -39,24 +41,16 @@ static const struct cli_option OPTIONS[] = {
 
 static const struct cli_command COMMAND = {
 	.name = "cel-query",
-	.usage = "[OPTION]... REV [FILE]...",
+	.forms = "REV [FILE]...",
 	.summary = "Print the nearest records of REV to each query vector of the FILEs:\n"
 		   "query (row from 0, or its id), rank from 1, id, distance, separated by tabs.\n"
 		   "With no FILE and no --by-id, or when FILE is -, read standard input.",
 	.options = OPTIONS,
+	.exclusive = {"exact ef"},
 	.examples = "  cel-query words -k 5 --by-id king\n"
 		    "  cel-query words queries.npy >answers.tsv\n"
 		    "  cel-query --json --exact words - <queries.jsonl\n"
 		    "  cel-query photos --filter '.year > 2019' --prefix 2020/ one.npy\n",
-};
-
-struct query_tool {
-	struct cli cli;
-	struct cel_query_options options;
-	struct cel_source_options source;
-	const char **ids; /* of --by-id */
-	int n_ids;
-	uint64_t n_answers;
 };
 
 static char *put_bytes(char *p, const void *bytes, size_t size)
@@ -128,45 +122,9 @@ static int print_answer(void *context, const struct cel_answer *answer, struct c
 	return 0;
 }
 
-static void parse_options(struct query_tool *tool)
+static int run(struct cli *cli, struct cel_store *store)
 {
-	struct cli *cli = &tool->cli;
-	for (int id; (id = cli_next(cli)) != 0;) {
-		if (source_take(cli, id, &tool->source) || select_take(cli, id, &tool->options.select))
-			continue;
-		switch (id) {
-		case 'k':
-			tool->options.k = (uint32_t)cli_count(cli, 1, 65536);
-			break;
-		case OPT_BY_ID:
-			tool->ids[tool->n_ids++] = cli->value;
-			break;
-		case OPT_RECALL:
-			tool->options.recall = cli_real(cli, 0.01, 1);
-			break;
-		case OPT_RADIUS:
-			tool->options.has_radius = true;
-			tool->options.radius = (float)cli_real(cli, -FLT_MAX, FLT_MAX);
-			break;
-		case OPT_EF:
-			tool->options.ef = (uint32_t)cli_count(cli, 1, 65536);
-			break;
-		case OPT_EXACT:
-			tool->options.is_exact = true;
-			break;
-		case '0':
-			tool->source.is_ids_nul = true;
-			break;
-		case 'j':
-			tool->options.threads = (uint32_t)cli_count(cli, 1, 1024);
-			break;
-		}
-	}
-}
-
-static int run(struct query_tool *tool, struct cel_store *store)
-{
-	struct cli *cli = &tool->cli;
+	struct query_tool *tool = cli->tool;
 	struct cel_query *query;
 	struct cel_error e;
 	struct cel_selected selected;
@@ -175,9 +133,9 @@ static int run(struct query_tool *tool, struct cel_store *store)
 		return cli_fail(cli, &e);
 	bool is_selecting = cel_query_selected(query, &selected);
 	select_say(cli, &selected);
-	for (int i = 0; rc == 0 && i < tool->n_ids; i++)
-		rc = cel_query_id(query, tool->ids[i], strlen(tool->ids[i]), print_answer, tool, &e);
-	if (cli->n_operands == 1 && tool->n_ids == 0)
+	for (size_t i = 0; rc == 0 && i < tool->ids.n; i++)
+		rc = cel_query_id(query, tool->ids.items[i], strlen(tool->ids.items[i]), print_answer, tool, &e);
+	if (cli->n_operands == 1 && tool->ids.n == 0)
 		rc = cel_query_file(query, "-", &tool->source, print_answer, tool, &e);
 	for (int i = 1; rc == 0 && i < cli->n_operands; i++)
 		rc = cel_query_file(query, cli->operands[i], &tool->source, print_answer, tool, &e);
@@ -196,15 +154,11 @@ static int run(struct query_tool *tool, struct cel_store *store)
 static int check_usage(struct query_tool *tool)
 {
 	const struct cli *cli = &tool->cli;
-	if (cli->n_operands < 1)
-		return cli_usage(cli, "which collection, or other rev?");
 	if (tool->source.ids != NULL && cli->n_operands > 2)
 		return cli_usage(cli, "--ids goes with one FILE");
 	if (source_check(cli, &tool->source) != 0)
 		return EXIT_USAGE;
-	if (tool->options.is_exact && tool->options.ef != 0)
-		return cli_usage(cli, "--exact and --ef exclude each other");
-	if (cli->n_operands == 1 && tool->n_ids == 0 && isatty(STDIN_FILENO))
+	if (cli->n_operands == 1 && tool->ids.n == 0 && isatty(STDIN_FILENO))
 		return cli_usage(cli, "no FILE, and standard input is a terminal");
 	return 0;
 }
@@ -212,19 +166,13 @@ static int check_usage(struct query_tool *tool)
 int main(int argc, char **argv)
 {
 	static struct query_tool tool; /* static: what it points to is in use when an option ends the program */
-	tool.ids = calloc((size_t)argc, sizeof(char *));
-	cli_init(&tool.cli, &COMMAND, argc, argv);
-	if (tool.ids == NULL)
-		return 69;
-	parse_options(&tool);
+	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
 	int status = check_usage(&tool);
-	struct cel_store *store;
-	if (status == 0)
-		status = cli_open_store(&tool.cli, true, &store);
-	if (status == 0) {
-		status = run(&tool, store);
-		cel_store_free(store);
-	}
-	free(tool.ids);
-	return cli_finish(&tool.cli, status);
+	if (status != 0)
+		return status;
+	tool.options.has_radius = cli_given(&tool.cli, "radius") != NULL;
+	tool.options.radius = (float)tool.radius;
+	status = cli_with_store(&tool.cli, true, run);
+	free(tool.ids.items);
+	return status;
 }

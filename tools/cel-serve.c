@@ -13,92 +13,57 @@
 
 #include "cli.h"
 
-#define ALLOW_MAX 256
 #define CLIENTS_MAX 64
 
-enum { OPT_STDIO = CLI_OWN, OPT_SOCKET, OPT_ALLOW, OPT_READ_ONLY, OPT_NO_INDEX, OPT_TIMEOUT, OPT_BWLIMIT, OPT_MAX_PUSH };
+struct serve_tool {
+	struct cli cli;
+	struct cli_list allow;
+	struct cel_serve_options options;
+	uint64_t rate;
+	bool is_stdio;
+};
 
 static const struct cli_option OPTIONS[] = {
-	{OPT_STDIO, "stdio", NULL, "serve one client on standard input and output"},
-	{OPT_SOCKET, "socket", "PATH", "serve clients of this user on a Unix socket, until a signal comes"},
-	{CLI_STORE, "store", "DIR", "the store that is served (needed)"},
-	{OPT_ALLOW, "allow", "RULE", "NAME, NAME:r or NAME:rw; a * may end the name; may be repeated (default: all)"},
-	{OPT_READ_ONLY, "read-only", NULL, "nothing may be written, whatever the rules say"},
-	{OPT_NO_INDEX, "no-index", NULL, "do not build the indexes of what was pushed"},
-	{OPT_MAX_PUSH, "max-push", "SIZE", "refuse a push of more bytes, such as 500M (default 64G; 0: no bound)"},
-	{OPT_TIMEOUT, "timeout", "SECONDS", "leave a client that is silent for so long (default 0: never)"},
-	{OPT_BWLIMIT, "bwlimit", "RATE", "bytes a second each way at most, such as 500K or 2M"},
+	{0, "stdio", NULL, "serve one client on standard input and output", CLI_FLAG(struct serve_tool, is_stdio)},
+	{0, "socket", "PATH", "serve clients of this user on a Unix socket, until a signal comes",
+	 CLI_TEXT(struct serve_tool, options.socket)},
+	CLI_OPTION_STORE_FOR("the store that is served (needed)"),
+	{0, "allow", "RULE", "NAME, NAME:r or NAME:rw; a * may end the name; may be repeated (default: all)",
+	 CLI_LIST(struct serve_tool, allow)},
+	{0, "read-only", NULL, "nothing may be written, whatever the rules say",
+	 CLI_FLAG(struct serve_tool, options.is_read_only)},
+	{0, "no-index", NULL, "do not build the indexes of what was pushed",
+	 CLI_FLAG(struct serve_tool, options.is_without_index)},
+	{0, "max-push", "SIZE", "refuse a push of more bytes, such as 500M (default 64G; 0: no bound)",
+	 CLI_SIZE(struct serve_tool, options.push_max)},
+	{0, "timeout", "SECONDS", "leave a client that is silent for so long (default 0: never)",
+	 CLI_REAL(struct serve_tool, options.timeout, 0, 1e9)},
+	{0, "bwlimit", "RATE", "bytes a second each way at most, such as 500K or 2M", CLI_SIZE(struct serve_tool, rate)},
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
 	.name = "cel-serve",
-	.usage = "[OPTION]... --stdio | --socket PATH --store DIR",
+	.forms = "--stdio --store DIR\n--socket PATH --store DIR",
 	.summary = "Let another host's cel-merge, cel-diff, cel pull, cel push and cel clone reach a store: they start this over\n"
 		   "ssh. As a forced command of a key it is all that the key can do.",
 	.options = OPTIONS,
+	.exclusive = {"stdio socket"},
 	.examples = "  restrict,command=\"cel-serve --stdio --store /srv/store --allow words:rw\" ssh-ed25519 AAAA...\n"
 		    "  cel-serve --socket /run/user/1000/celestica --store ./store --read-only\n",
 };
 
-struct serve_tool {
-	struct cli cli;
-	const char *allow[ALLOW_MAX];
-	struct cel_serve_options options;
-	bool is_stdio;
-};
-
-static void parse_options(struct serve_tool *tool)
+static void parse_options(struct serve_tool *tool, int argc, char **argv)
 {
-	struct cli *cli = &tool->cli;
-	tool->options.allow = tool->allow;
-	for (int id; (id = cli_next(cli)) != 0;) {
-		switch (id) {
-		case OPT_STDIO:
-			tool->is_stdio = true;
-			break;
-		case OPT_SOCKET:
-			tool->options.socket = cli->value;
-			break;
-		case OPT_ALLOW:
-			if (tool->options.n_allow == ALLOW_MAX)
-				exit(cli_usage(cli, "more than %d rules", ALLOW_MAX));
-			tool->allow[tool->options.n_allow++] = cli->value;
-			break;
-		case OPT_READ_ONLY:
-			tool->options.is_read_only = true;
-			break;
-		case OPT_NO_INDEX:
-			tool->options.is_without_index = true;
-			break;
-		case OPT_MAX_PUSH:
-			tool->options.push_max = cli_size(cli);
-			if (tool->options.push_max == 0)
-				tool->options.push_max = UINT64_MAX;
-			break;
-		case OPT_TIMEOUT:
-			tool->options.timeout = cli_real(cli, 0, 1e9);
-			break;
-		case OPT_BWLIMIT:
-			tool->options.rate = (double)cli_size(cli);
-			break;
-		}
-	}
-}
-
-static int check_usage(const struct serve_tool *tool)
-{
-	const struct cli *cli = &tool->cli;
-	if (cli->n_operands > 0)
-		return cli_usage(cli, "'%s' is too much: only options are taken", cli->operands[0]);
-	if (tool->is_stdio == (tool->options.socket != NULL))
-		return cli_usage(cli, "either --stdio or --socket PATH");
-	if (cli->store == NULL)
-		return cli_usage(cli, "which store? --store DIR is needed");
+	cli_parse(&tool->cli, &COMMAND, tool, argc, argv);
+	tool->options.allow = tool->allow.items;
+	tool->options.n_allow = tool->allow.n;
+	tool->options.rate = (double)tool->rate;
+	if (cli_given(&tool->cli, "max-push") != NULL && tool->options.push_max == 0)
+		tool->options.push_max = UINT64_MAX;
 	if (tool->is_stdio && isatty(STDIN_FILENO))
-		return cli_usage(cli, "--stdio speaks with another celestica command, and this is a terminal");
-	return 0;
+		exit(cli_usage(&tool->cli, "--stdio speaks with another celestica command, and this is a terminal"));
 }
 
 /* "~/" as a shell would have it: a path may come from one that did not. */
@@ -114,8 +79,8 @@ static const char *store_path(const char *given, char whole[PATH_MAX])
 static bool is_read_only(const struct serve_tool *tool)
 {
 	for (size_t i = 0; i < tool->options.n_allow; i++) {
-		size_t length = strlen(tool->allow[i]);
-		if (length < 2 || strcmp(tool->allow[i] + length - 2, ":r") != 0)
+		size_t length = strlen(tool->allow.items[i]);
+		if (length < 2 || strcmp(tool->allow.items[i] + length - 2, ":r") != 0)
 			return tool->options.is_read_only;
 	}
 	return tool->options.is_read_only || tool->options.n_allow > 0;
@@ -209,11 +174,7 @@ static int listen_for_clients(struct serve_tool *tool)
 int main(int argc, char **argv)
 {
 	static struct serve_tool tool;
-	cli_init(&tool.cli, &COMMAND, argc, argv);
-	parse_options(&tool);
-	int status = check_usage(&tool);
-	if (status != 0)
-		return status;
+	parse_options(&tool, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN); /* the connection is over, but an index may still be built */
 	return tool.is_stdio ? serve(&tool, STDIN_FILENO, STDOUT_FILENO) : listen_for_clients(&tool);

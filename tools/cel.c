@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "nearest.h"
 #include "verbs.h"
 
 static const struct {
@@ -34,7 +35,7 @@ static const struct {
 static const struct cli_option OPTIONS[] = {CLI_OPTIONS_END};
 static const struct cli_command COMMAND = {
 	.name = "cel",
-	.usage = "VERB [ARGUMENT]...",
+	.forms = "VERB [ARGUMENT]...",
 	.summary = "A versioned, decentralised vector database.",
 	.options = OPTIONS,
 	.examples = "  cel init\n"
@@ -71,21 +72,20 @@ static void run_program(char **argv)
 
 static int unknown_verb(const struct cli *cli, const char *verb)
 {
-	const char *words[N_VERBS + N_PROGRAMS + 1] = {NULL};
+	struct nearest nearest;
+	nearest_init(&nearest, verb);
 	for (size_t i = 0; i < N_VERBS; i++)
-		words[i] = TABLE[i].name;
+		nearest_show(&nearest, TABLE[i].name);
 	for (size_t i = 0; i < N_PROGRAMS; i++)
-		words[N_VERBS + i] = PROGRAMS[i].name;
-	const char *nearest = cli_nearest(verb, words);
-	if (nearest != NULL)
-		return cli_usage(cli, "there is no verb '%s'; did you mean '%s'?", verb, nearest);
+		nearest_show(&nearest, PROGRAMS[i].name);
+	if (nearest.best != NULL)
+		return cli_usage(cli, "there is no verb '%s'; did you mean '%s'?", verb, nearest.best);
 	return cli_usage(cli, "there is no verb '%s'", verb);
 }
 
 int main(int argc, char **argv)
 {
-	struct cli cli;
-	cli_init(&cli, &COMMAND, argc, argv);
+	struct cli cli = {.command = &COMMAND};
 	if (argc < 2) {
 		print_verbs(stderr);
 		return EXIT_USAGE;
@@ -96,8 +96,8 @@ int main(int argc, char **argv)
 		return cli_finish(&cli, 0);
 	}
 	if (verb[0] == '-') {
-		cli_no_options(&cli);
-		return cli_usage(&cli, "which verb?");
+		cli_parse(&cli, &COMMAND, NULL, argc, argv);
+		return cli_usage(&cli, "the VERB comes first");
 	}
 	for (size_t i = 0; i < N_VERBS; i++)
 		if (strcmp(verb, TABLE[i].name) == 0)

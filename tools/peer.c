@@ -17,26 +17,10 @@ static int on_progress(void *context, const struct cel_progress *progress)
 
 void peer_init(struct peer *p, const struct cli *cli)
 {
-	*p = (struct peer){.cli = cli, .options = {.timeout = TIMEOUT, .on_progress = on_progress, .context = p}};
+	p->cli = cli;
+	p->options.on_progress = on_progress;
+	p->options.context = p;
 	progress_init(&p->progress, cli);
-}
-
-bool peer_take(struct peer *p, int id)
-{
-	switch (id) {
-	case PEER_REMOTE_COMMAND:
-		p->options.remote_command = p->cli->value;
-		return true;
-	case PEER_TIMEOUT:
-		p->options.timeout = cli_real(p->cli, 0, 1e9);
-		p->has_timeout = true;
-		return true;
-	case PEER_BWLIMIT:
-		p->options.rate = (double)cli_size(p->cli);
-		return true;
-	default:
-		return false;
-	}
 }
 
 bool peer_is_far(const char *text)
@@ -58,9 +42,9 @@ int peer_fail(struct peer *p, const struct cel_error *e)
 int peer_open(struct peer *p, struct cel_store *store, const struct cel_place *place, struct cel_peer **out)
 {
 	struct cel_error e;
-	progress_init(&p->progress, p->cli); /* whether to be quiet is known now */
 	p->options.lock_wait = p->cli->lock_wait;
-	if (!p->has_timeout)
+	p->options.rate = (double)p->rate;
+	if (cli_given(p->cli, "timeout") == NULL)
 		p->options.timeout = TIMEOUT + p->cli->lock_wait;
 	return cel_peer_open(store, place, &p->options, out, &e) < 0 ? peer_fail(p, &e) : 0;
 }

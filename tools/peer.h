@@ -6,25 +6,24 @@
 #include "cli.h"
 #include "progress.h"
 
-enum { PEER_REMOTE_COMMAND = CLI_OWN + 2000, PEER_TIMEOUT, PEER_BWLIMIT };
-#define PEER_OPTIONS                                                                                            \
-	{PEER_REMOTE_COMMAND, "remote-command", "NAME", "the cel-serve of the other host (default: in its PATH)"}, \
-	{PEER_TIMEOUT, "timeout", "SECONDS", "give up when nothing moves for so long (default 300; 0: never)"}, \
-	{PEER_BWLIMIT, "bwlimit", "RATE", "bytes a second each way at most, such as 500K or 2M"}
+#define PEER_OPTIONS(T, at)                                                                                         \
+	{0, "remote-command", "NAME", "the cel-serve of the other host (default: in its PATH)",                     \
+	 CLI_TEXT(T, at.options.remote_command)},                                                                   \
+	{0, "timeout", "SECONDS", "give up when nothing moves for so long (default 300; 0: never)",                 \
+	 CLI_REAL(T, at.options.timeout, 0, 1e9)},                                                                  \
+	{0, "bwlimit", "RATE", "bytes a second each way at most, such as 500K or 2M", CLI_SIZE(T, at.rate)}
 
 struct peer {
 	const struct cli *cli;
 	struct cel_peer_options options;
 	struct progress progress;
-	bool has_timeout;
+	uint64_t rate; /* bytes a second; 0: no limit */
 };
 
-void peer_init(struct peer *p, const struct cli *cli);
-/* Takes the option that cli_next has returned; false if it is none of these. */
-bool peer_take(struct peer *p, int id);
+void peer_init(struct peer *p, const struct cli *cli); /* after cli_parse */
 /* Whether the place is to be reached through a session; one that cannot be read is none. */
 bool peer_is_far(const char *place);
-/* When all options were taken. These return 0 or an exit status, having said why. */
+/* These return 0 or an exit status, having said why. */
 int peer_open(struct peer *p, struct cel_store *store, const struct cel_place *place, struct cel_peer **out);
 int peer_fetch(struct peer *p, struct cel_peer *peer, const char *rev, bool is_dry_run, struct cel_fetch_result *out);
 int peer_fail(struct peer *p, const struct cel_error *e);

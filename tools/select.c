@@ -4,20 +4,6 @@
 
 #include <inttypes.h>
 
-bool select_take(const struct cli *cli, int id, struct cel_select *select)
-{
-	switch (id) {
-	case SELECT_PREFIX:
-		select->prefix = cli->value;
-		return true;
-	case SELECT_FILTER:
-		select->filter = cli->value;
-		return true;
-	default:
-		return false;
-	}
-}
-
 void select_say(const struct cli *cli, const struct cel_selected *selected)
 {
 	if (selected->failed > 0)

@@ -2,38 +2,12 @@
 /* cel bisect: asks the same queries of commits between a good and a bad one, until it is known which was the first that
  * answers them badly. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "option_groups.h"
 #include "print.h"
 #include "verbs.h"
-
-enum { OPT_QUERIES = CLI_OWN, OPT_TRUTH, OPT_MIN_RECALL, OPT_ID_PREFIX, OPT_TRUTH_IDS, OPT_EF, OPT_EXACT };
-static const struct cli_option OPTIONS[] = {
-	CLI_OPTION_STORE,
-	{OPT_QUERIES, "queries", "FILE", "the queries, in a form that cel-query reads (needed)"},
-	{OPT_TRUTH, "truth", "FILE", "their true answers: .ivecs, numbers of records (needed)"},
-	{OPT_MIN_RECALL, "min-recall", "R", "a commit with a recall below R is bad (needed)"},
-	{OPT_ID_PREFIX, "id-prefix", "TEXT", "number n of the truth is the record TEXTn (default: n)"},
-	{OPT_TRUTH_IDS, "truth-ids", "FILE", "number n is the id on line n + 1 of FILE"},
-	{'k', "k", "K", "answers a query (default: the numbers in a row of the truth)"},
-	{OPT_EF, "ef", "N", "walk the graph with a beam of N"},
-	{OPT_EXACT, "exact", NULL, "compare with every record"},
-	{'j', "jobs", "N", "threads (default: all processors)"},
-	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
-	CLI_OPTIONS_END,
-};
-static const struct cli_command COMMAND = {
-	.name = "cel bisect",
-	.usage = "[OPTION]... GOOD BAD --queries FILE --truth FILE --min-recall R",
-	.summary = "Find the first commit between GOOD, an ancestor, and BAD whose recall of the queries is below R.\n"
-		   "Prints commit, recall, time, author, message, separated by tabs; each step on standard error.",
-	.options = OPTIONS,
-	.examples = "  cel bisect words@v1 words --queries q.npy --truth t.ivecs --min-recall 0.95\n"
-		    "  cel bisect words~20 words --queries q.npy --truth t.ivecs --truth-ids ids.txt --min-recall 0.9 --exact\n",
-};
 
 struct bisect_tool {
 	struct cli cli;
@@ -48,41 +22,34 @@ struct bisect_tool {
 	double bad_recall;
 };
 
-static void parse_options(struct bisect_tool *t)
-{
-	struct cli *cli = &t->cli;
-	for (int id; (id = cli_next(cli)) != 0;) {
-		switch (id) {
-		case OPT_QUERIES:
-			t->queries = cli->value;
-			break;
-		case OPT_TRUTH:
-			t->truth_path = cli->value;
-			break;
-		case OPT_MIN_RECALL:
-			t->min_recall = cli_real(cli, 0, 1);
-			break;
-		case OPT_ID_PREFIX:
-			t->truth_options.id_prefix = cli->value;
-			break;
-		case OPT_TRUTH_IDS:
-			t->truth_options.ids = cli->value;
-			break;
-		case 'k':
-			t->truth_options.k = (uint32_t)cli_count(cli, 1, CEL_DIM_MAX);
-			break;
-		case OPT_EF:
-			t->query.ef = (uint32_t)cli_count(cli, 1, 65536);
-			break;
-		case OPT_EXACT:
-			t->query.is_exact = true;
-			break;
-		case 'j':
-			t->query.threads = (uint32_t)cli_count(cli, 1, 1024);
-			break;
-		}
-	}
-}
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{0, "queries", "FILE", "the queries, in a form that cel-query reads (needed)", CLI_TEXT(struct bisect_tool, queries)},
+	{0, "truth", "FILE", "their true answers: .ivecs, numbers of records (needed)",
+	 CLI_TEXT(struct bisect_tool, truth_path)},
+	{0, "min-recall", "R", "a commit with a recall below R is bad (needed)",
+	 CLI_REAL(struct bisect_tool, min_recall, 0, 1)},
+	{0, "id-prefix", "TEXT", "number n of the truth is the record TEXTn (default: n)",
+	 CLI_TEXT(struct bisect_tool, truth_options.id_prefix)},
+	{0, "truth-ids", "FILE", "number n is the id on line n + 1 of FILE", CLI_TEXT(struct bisect_tool, truth_options.ids)},
+	{'k', "k", "K", "answers a query (default: the numbers in a row of the truth)",
+	 CLI_COUNT(struct bisect_tool, truth_options.k, 1, CEL_DIM_MAX)},
+	SEARCH_OPTIONS(struct bisect_tool, query),
+	JOBS_OPTION(struct bisect_tool, query),
+	CLI_OPTION_JSON,
+	CLI_OPTION_QUIET,
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel bisect",
+	.forms = "GOOD BAD --queries FILE --truth FILE --min-recall R",
+	.summary = "Find the first commit between GOOD, an ancestor, and BAD whose recall of the queries is below R.\n"
+		   "Prints commit, recall, time, author, message, separated by tabs; each step on standard error.",
+	.options = OPTIONS,
+	.exclusive = {"id-prefix truth-ids", "exact ef"},
+	.examples = "  cel bisect words@v1 words --queries q.npy --truth t.ivecs --min-recall 0.95\n"
+		    "  cel bisect words~20 words --queries q.npy --truth t.ivecs --truth-ids ids.txt --min-recall 0.9 --exact\n",
+};
 
 static int measure(struct bisect_tool *t, const char *rev, double *recall, struct cel_error *e)
 {
@@ -199,12 +166,14 @@ static int print_result(struct bisect_tool *t, struct cel_bisect *bisect)
 	return cli_fail(&t->cli, &e);
 }
 
-static int run(struct bisect_tool *t)
+static int run(struct cli *cli, struct cel_store *store)
 {
+	struct bisect_tool *t = cli->tool;
 	struct cel_error e;
 	struct cel_bisect *bisect = NULL;
 	struct cel_revision *bad = NULL;
 	int status = 0;
+	t->store = store;
 	int rc = cel_bisect_new(t->store, t->cli.operands[0], t->cli.operands[1], &bisect, &e);
 	if (rc == 0)
 		rc = cel_revision_get(t->store, t->cli.operands[1], &bad, &e);
@@ -225,33 +194,11 @@ static int run(struct bisect_tool *t)
 	return status;
 }
 
-static int check_usage(const struct bisect_tool *t)
-{
-	const struct cli *cli = &t->cli;
-	if (cli->n_operands != 2)
-		return cli_usage(cli, "a GOOD and a BAD rev, please");
-	if (t->queries == NULL || t->truth_path == NULL || t->min_recall < 0)
-		return cli_usage(cli, "--queries, --truth and --min-recall are needed");
-	if (strcmp(t->queries, "-") == 0)
-		return cli_usage(cli, "the queries are read again and again: --queries needs a file");
-	if (t->truth_options.id_prefix != NULL && t->truth_options.ids != NULL)
-		return cli_usage(cli, "--id-prefix and --truth-ids exclude each other");
-	if (t->query.is_exact && t->query.ef != 0)
-		return cli_usage(cli, "--exact and --ef exclude each other");
-	return 0;
-}
-
 int verb_bisect(int argc, char **argv)
 {
-	struct bisect_tool t = {.min_recall = -1};
-	cli_init(&t.cli, &COMMAND, argc, argv);
-	parse_options(&t);
-	int status = check_usage(&t);
-	if (status == 0)
-		status = cli_open_store(&t.cli, true, &t.store);
-	if (status != 0)
-		return status;
-	status = run(&t);
-	cel_store_free(t.store);
-	return cli_finish(&t.cli, status);
+	struct bisect_tool t = {0};
+	cli_parse(&t.cli, &COMMAND, &t, argc, argv);
+	if (strcmp(t.queries, "-") == 0)
+		return cli_usage(&t.cli, "the queries are read again and again: --queries needs a file");
+	return cli_with_store(&t.cli, true, run);
 }

@@ -9,28 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "option_groups.h"
 #include "peer.h"
 #include "verbs.h"
 
 #define ORIGIN "origin"
-
-enum { OPT_NO_INDEX = CLI_OWN };
-static const struct cli_option OPTIONS[] = {
-	{OPT_NO_INDEX, "no-index", NULL, "do not build the indexes"},
-	PEER_OPTIONS,
-	{'j', "jobs", "N", "threads for the indexes (default: all processors)"},
-	CLI_OPTION_LOCK_WAIT,
-	CLI_OPTION_QUIET,
-	CLI_OPTIONS_END,
-};
-static const struct cli_command COMMAND = {
-	.name = "cel clone",
-	.usage = "[OPTION]... PLACE DIR [COLLECTION]...",
-	.summary = "Make DIR a new store with the collections of the store PLACE ([USER@]HOST:PATH or PATH), or with those that\n"
-		   "are named; the remote '" ORIGIN "' is that place then. If it breaks off, the same command goes on with it.",
-	.options = OPTIONS,
-	.examples = "  cel clone backup@host:/srv/store ./store\n  cel clone backup@host:/srv/store ./store words photos\n",
-};
 
 struct clone_tool {
 	struct cli cli;
@@ -41,6 +24,23 @@ struct clone_tool {
 	struct cel_peer *connection;
 	char (*names)[CEL_NAME_MAX + 1];
 	size_t n_names;
+};
+
+static const struct cli_option OPTIONS[] = {
+	{0, "no-index", NULL, "do not build the indexes", CLI_FLAG(struct clone_tool, is_without_index)},
+	PEER_OPTIONS(struct clone_tool, peer),
+	JOBS_OPTION_FOR(struct clone_tool, index, "threads for the indexes"),
+	CLI_OPTION_LOCK_WAIT,
+	CLI_OPTION_QUIET,
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel clone",
+	.forms = "PLACE DIR [COLLECTION]...",
+	.summary = "Make DIR a new store with the collections of the store PLACE ([USER@]HOST:PATH or PATH), or with those that\n"
+		   "are named; the remote '" ORIGIN "' is that place then. If it breaks off, the same command goes on with it.",
+	.options = OPTIONS,
+	.examples = "  cel clone backup@host:/srv/store ./store\n  cel clone backup@host:/srv/store ./store words photos\n",
 };
 
 /* ---- which collections */
@@ -180,19 +180,10 @@ int verb_clone(int argc, char **argv)
 	struct cel_place place;
 	struct cel_error e;
 	char path[PATH_MAX];
-	cli_init(cli, &COMMAND, argc, argv);
+	cli_parse(cli, &COMMAND, &tool, argc, argv);
 	peer_init(&tool.peer, cli);
-	for (int id; (id = cli_next(cli)) != 0;) {
-		if (peer_take(&tool.peer, id))
-			continue;
-		tool.is_without_index |= id == OPT_NO_INDEX;
-		if (id == 'j')
-			tool.index.threads = (uint32_t)cli_count(cli, 1, 1024);
-	}
 	tool.index.on_progress = tool.peer.options.on_progress;
 	tool.index.context = tool.peer.options.context;
-	if (cli->n_operands < 2)
-		return cli_usage(cli, "the PLACE of a store, and the DIR of the new one");
 	const char *text = cli->operands[0];
 	if (cel_place_parse_store(text, &place, &e) < 0)
 		return cli_usage(cli, "%s", e.message);

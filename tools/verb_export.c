@@ -11,31 +11,13 @@
 #include "select.h"
 #include "verbs.h"
 
-enum { OPT_FORMAT = CLI_OWN, OPT_IDS };
-static const struct cli_option OPTIONS[] = {
-	CLI_OPTION_STORE,
-	{OPT_FORMAT, "format", "NAME", "jsonl (default), npy or fvecs"},
-	{OPT_IDS, "ids", "FILE", "where the ids go, one a line (npy, fvecs)"},
-	{'0', "null", NULL, "the ids end with NUL, not newline"},
-	SELECT_OPTIONS,
-	CLI_OPTION_QUIET,
-	CLI_OPTIONS_END,
-};
-static const struct cli_command COMMAND = {
-	.name = "cel export",
-	.usage = "[OPTION]... REV",
-	.summary = "Write the records of REV to standard output, in the order of their ids, as cel-build reads them.",
-	.options = OPTIONS,
-	.examples = "  cel export words | zstd >words.jsonl.zst\n"
-		    "  cel export words~1 --format npy --ids words.txt >words.npy\n"
-		    "  cel export photos --filter '.year > 2019' >new.jsonl\n",
-};
+enum export_format { JSONL, NPY, FVECS };
 
 struct export_tool {
 	struct cli cli;
-	enum cel_format format;
+	enum export_format format;
 	const char *ids_path;
-	char ids_end;
+	bool is_nul; /* so end the ids */
 	FILE *ids;
 	struct cel_select select;
 	bool is_native;    /* the elements are written as they are stored */
@@ -43,29 +25,24 @@ struct export_tool {
 	uint8_t *row;
 };
 
-static void parse_options(struct export_tool *tool)
-{
-	struct cli *cli = &tool->cli;
-	struct cel_error e;
-	for (int id; (id = cli_next(cli)) != 0;) {
-		if (select_take(cli, id, &tool->select))
-			continue;
-		switch (id) {
-		case OPT_FORMAT:
-			if (cel_format_parse(cli->value, &tool->format, &e) < 0 ||
-			    (tool->format != CEL_FORMAT_JSONL && tool->format != CEL_FORMAT_NPY &&
-			     tool->format != CEL_FORMAT_FVECS))
-				exit(cli_usage(cli, "'%s' is none of jsonl, npy, fvecs", cli->value));
-			break;
-		case OPT_IDS:
-			tool->ids_path = cli->value;
-			break;
-		case '0':
-			tool->ids_end = '\0';
-			break;
-		}
-	}
-}
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{0, "format", "FORMAT", "jsonl (default), npy or fvecs", CLI_CHOICE(struct export_tool, format, JSONL, "jsonl npy fvecs")},
+	{0, "ids", "FILE", "where the ids go, one a line (npy, fvecs)", CLI_TEXT(struct export_tool, ids_path)},
+	{'0', "null", NULL, "the ids end with NUL, not newline", CLI_FLAG(struct export_tool, is_nul)},
+	SELECT_OPTIONS(struct export_tool, select),
+	CLI_OPTION_QUIET,
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel export",
+	.forms = "REV",
+	.summary = "Write the records of REV to standard output, in the order of their ids, as cel-build reads them.",
+	.options = OPTIONS,
+	.examples = "  cel export words | zstd >words.jsonl.zst\n"
+		    "  cel export words~1 --format npy --ids words.txt >words.npy\n"
+		    "  cel export photos --filter '.year > 2019' >new.jsonl\n",
+};
 
 /* The element type of .npy, or NULL if it has none. */
 static const char *npy_type(enum cel_type type)
@@ -108,7 +85,7 @@ static void put_le32(uint8_t *out, uint32_t value)
 static void print_row(struct export_tool *tool, const struct cel_record *r)
 {
 	uint32_t dim = r->schema.dim;
-	if (tool->format == CEL_FORMAT_FVECS) {
+	if (tool->format == FVECS) {
 		put_le32(tool->row, dim);
 		fwrite(tool->row, 1, 4, stdout);
 	}
@@ -124,7 +101,7 @@ static void print_row(struct export_tool *tool, const struct cel_record *r)
 		fwrite(tool->row, 4, dim, stdout);
 	}
 	fwrite(r->id, 1, r->id_size, tool->ids);
-	putc(tool->ids_end, tool->ids);
+	putc(tool->is_nul ? '\0' : '\n', tool->ids);
 	tool->n_metadata += r->metadata != NULL;
 }
 
@@ -143,7 +120,7 @@ static int export_all(struct export_tool *tool, struct cel_records *records)
 	int rc;
 	errno = 0;
 	while ((rc = cel_records_next(records, &record, &e)) > 0) {
-		if (tool->format == CEL_FORMAT_JSONL)
+		if (tool->format == JSONL)
 			print_json_record(record);
 		else
 			print_row(tool, record);
@@ -155,15 +132,15 @@ static int export_all(struct export_tool *tool, struct cel_records *records)
 	return rc < 0 ? cli_fail(&tool->cli, &e) : 0;
 }
 
-static int run(struct export_tool *tool, struct cel_records *records)
+static int export_to_files(struct export_tool *tool, struct cel_records *records)
 {
 	const struct cel_schema *schema = cel_records_schema(records);
 	struct cel_selected selected;
 	cel_records_selected(records, &selected);
 	select_say(&tool->cli, &selected);
-	if (tool->format == CEL_FORMAT_JSONL)
+	if (tool->format == JSONL)
 		return export_all(tool, records);
-	tool->is_native = tool->format == CEL_FORMAT_NPY ? npy_type(schema->type) != NULL : schema->type == CEL_F32;
+	tool->is_native = tool->format == NPY ? npy_type(schema->type) != NULL : schema->type == CEL_F32;
 	tool->row = malloc(4 * ((size_t)schema->dim + 1));
 	tool->ids = tool->row != NULL ? fopen(tool->ids_path, "we") : NULL;
 	if (tool->ids == NULL) {
@@ -171,7 +148,7 @@ static int run(struct export_tool *tool, struct cel_records *records)
 		free(tool->row);
 		return 73;
 	}
-	if (tool->format == CEL_FORMAT_NPY)
+	if (tool->format == NPY)
 		print_npy_header(schema, cel_records_count(records));
 	int status = export_all(tool, records);
 	errno = 0;
@@ -184,29 +161,25 @@ static int run(struct export_tool *tool, struct cel_records *records)
 	return status;
 }
 
-int verb_export(int argc, char **argv)
+static int run(struct cli *cli, struct cel_store *store)
 {
-	struct export_tool tool = {.format = CEL_FORMAT_JSONL, .ids_end = '\n'};
-	struct cel_store *store;
+	struct export_tool *tool = cli->tool;
 	struct cel_records *records;
 	struct cel_error e;
-	cli_init(&tool.cli, &COMMAND, argc, argv);
-	parse_options(&tool);
-	if (tool.cli.n_operands != 1)
-		return cli_usage(&tool.cli, "one REV, please");
-	if (tool.format != CEL_FORMAT_JSONL && tool.ids_path == NULL)
+	if (cel_records_select(store, cli->operands[0], &tool->select, &records, &e) < 0)
+		return cli_fail(cli, &e);
+	int status = export_to_files(tool, records);
+	cel_records_free(records);
+	return status;
+}
+
+int verb_export(int argc, char **argv)
+{
+	struct export_tool tool = {0};
+	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
+	if (tool.format != JSONL && tool.ids_path == NULL)
 		return cli_usage(&tool.cli, "this format has no ids: say with --ids which file they go to");
-	if (tool.format == CEL_FORMAT_JSONL && tool.ids_path != NULL)
+	if (tool.format == JSONL && tool.ids_path != NULL)
 		return cli_usage(&tool.cli, "JSON Lines have the ids in them: no --ids");
-	int status = cli_open_store(&tool.cli, true, &store);
-	if (status != 0)
-		return status;
-	if (cel_records_select(store, tool.cli.operands[0], &tool.select, &records, &e) < 0) {
-		status = cli_fail(&tool.cli, &e);
-	} else {
-		status = run(&tool, records);
-		cel_records_free(records);
-	}
-	cel_store_free(store);
-	return cli_finish(&tool.cli, status);
+	return cli_with_store(&tool.cli, true, run);
 }

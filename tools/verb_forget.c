@@ -4,36 +4,37 @@
 #include <string.h>
 
 #include "cli.h"
+#include "option_groups.h"
 #include "print.h"
 #include "verbs.h"
 
-enum {
-	OPT_LAST = CLI_OWN,
-	OPT_HOURLY,
-	OPT_DAILY,
-	OPT_WEEKLY,
-	OPT_MONTHLY,
-	OPT_YEARLY,
-	OPT_WITHIN,
+struct forget_tool {
+	struct cli cli;
+	struct cel_forget_options options;
 };
+
+#define KEEP(name, help) \
+	{0, "keep-" #name, "N", help, CLI_COUNT(struct forget_tool, options.keep_##name, 1, UINT32_MAX)}
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
-	{OPT_LAST, "keep-last", "N", "keep the newest N commits"},
-	{OPT_HOURLY, "keep-hourly", "N", "keep the newest of each of the last N hours that have one"},
-	{OPT_DAILY, "keep-daily", "N", "the same of days"},
-	{OPT_WEEKLY, "keep-weekly", "N", "the same of weeks, which begin on Monday"},
-	{OPT_MONTHLY, "keep-monthly", "N", "the same of months"},
-	{OPT_YEARLY, "keep-yearly", "N", "the same of years"},
-	{OPT_WITHIN, "keep-within", "DURATION", "keep what is younger than the newest less this (1y6m, 30d, 12h)"},
-	{'n', "dry-run", NULL, "say what would be done, change nothing"},
+	KEEP(last, "keep the newest N commits"),
+	KEEP(hourly, "keep the newest of each of the last N hours that have one"),
+	KEEP(daily, "the same of days"),
+	KEEP(weekly, "the same of weeks, which begin on Monday"),
+	KEEP(monthly, "the same of months"),
+	KEEP(yearly, "the same of years"),
+	{0, "keep-within", "DURATION", "keep what is younger than the newest less this (1y6m, 30d, 12h)",
+	 CLI_TEXT(struct forget_tool, options.keep_within)},
+	DRY_RUN_OPTION(struct forget_tool, options),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
 };
+#define RULES "keep-last keep-hourly keep-daily keep-weekly keep-monthly keep-yearly keep-within"
 static const struct cli_command COMMAND = {
 	.name = "cel forget",
-	.usage = "[OPTION]... COLLECTION...",
+	.forms = "COLLECTION...",
 	.summary = "Let go of the trees of old commits: the commits stay, 'cel gc' frees the space. What any rule keeps stays,\n"
 		   "and so do heads, tags, and what collections that are not named have too. Prints a line for each\n"
 		   "commit: keep or forget, commit, time, why it is kept.",
@@ -65,44 +66,27 @@ static int print_item(void *context, const struct cel_forget_item *item, struct 
 	return 0;
 }
 
+static int run(struct cli *cli, struct cel_store *store)
+{
+	const struct forget_tool *tool = cli->tool;
+	const char *const *collections = (const char *const *)cli->operands;
+	bool is_dry_run = tool->options.is_dry_run;
+	struct cel_forget_result result;
+	struct cel_error e;
+	if (cel_forget(store, collections, (size_t)cli->n_operands, &tool->options, print_item, cli, &result, &e) < 0)
+		return cli_fail(cli, &e);
+	fflush(stdout);
+	cli_say(cli, "%" PRIu64 " commits kept, %" PRIu64 " %s%s", result.kept, result.forgotten,
+		is_dry_run ? "would be forgotten" : "forgotten",
+		!is_dry_run && result.forgotten > 0 ? "; 'cel gc' frees their trees" : "");
+	return 0;
+}
+
 int verb_forget(int argc, char **argv)
 {
-	struct cli cli;
-	struct cel_error e;
-	struct cel_store *store;
-	struct cel_forget_options options = {0};
-	struct cel_forget_result result;
-	bool has_rule = false;
-	cli_init(&cli, &COMMAND, argc, argv);
-	uint32_t *const counts[] = {
-		[OPT_LAST] = &options.keep_last,     [OPT_HOURLY] = &options.keep_hourly,
-		[OPT_DAILY] = &options.keep_daily,   [OPT_WEEKLY] = &options.keep_weekly,
-		[OPT_MONTHLY] = &options.keep_monthly, [OPT_YEARLY] = &options.keep_yearly,
-	};
-	for (int id; (id = cli_next(&cli)) != 0;) {
-		if (id == 'n')
-			options.is_dry_run = true;
-		else if (id == OPT_WITHIN)
-			options.keep_within = cli.value;
-		else
-			*counts[id] = (uint32_t)cli_count(&cli, 1, UINT32_MAX);
-		has_rule |= id != 'n';
-	}
-	if (cli.n_operands < 1)
-		return cli_usage(&cli, "which COLLECTION?");
-	if (!has_rule)
-		return cli_usage(&cli, "say what to keep: --keep-last, --keep-daily, ...");
-	int status = cli_open_store(&cli, options.is_dry_run, &store);
-	if (status != 0)
-		return status;
-	int rc = cel_forget(store, (const char *const *)cli.operands, (size_t)cli.n_operands, &options, print_item, &cli,
-			    &result, &e);
-	cel_store_free(store);
-	if (rc < 0)
-		return cli_finish(&cli, cli_fail(&cli, &e));
-	fflush(stdout);
-	cli_say(&cli, "%" PRIu64 " commits kept, %" PRIu64 " %s%s", result.kept, result.forgotten,
-		options.is_dry_run ? "would be forgotten" : "forgotten",
-		!options.is_dry_run && result.forgotten > 0 ? "; 'cel gc' frees their trees" : "");
-	return cli_finish(&cli, 0);
+	struct forget_tool tool = {0};
+	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
+	if (cli_given(&tool.cli, RULES) == NULL)
+		return cli_usage(&tool.cli, "say what to keep: --keep-last, --keep-daily, ...");
+	return cli_with_store(&tool.cli, tool.options.is_dry_run, run);
 }

@@ -7,26 +7,27 @@
 #include "progress.h"
 #include "verbs.h"
 
-enum { OPT_READ_DATA = CLI_OWN };
+struct fsck_tool {
+	struct cli cli;
+	struct progress progress;
+	struct cel_fsck_options options;
+};
+
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
-	{OPT_READ_DATA, "read-data", NULL, "hash the vectors outside of nodes again, too"},
+	{0, "read-data", NULL, "hash the vectors outside of nodes again, too",
+	 CLI_FLAG(struct fsck_tool, options.is_reading_data)},
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
 	.name = "cel fsck",
-	.usage = "[OPTION]... [REV]...",
+	.forms = "[REV]...",
 	.summary = "Check the commits REV, or all that any name leads to, and the derived files. Prints a line for each finding:\n"
 		   "what it is, block, file, revs that it touches, what is wrong.",
 	.options = OPTIONS,
 	.examples = "  cel fsck\n  cel fsck --read-data words words~1\n",
-};
-
-struct output {
-	const struct cli *cli;
-	struct progress progress;
 };
 
 static const char *or_dash(const char *text)
@@ -64,9 +65,9 @@ static void print_json(const struct cel_damage *damage)
 
 static int print_damage(void *context, const struct cel_damage *damage)
 {
-	struct output *output = context;
-	progress_clear(&output->progress);
-	if (output->cli->is_json)
+	struct fsck_tool *tool = context;
+	progress_clear(&tool->progress);
+	if (tool->cli.is_json)
 		print_json(damage);
 	else
 		print_tsv(damage);
@@ -75,7 +76,7 @@ static int print_damage(void *context, const struct cel_damage *damage)
 
 static int tell_progress(void *context, const struct cel_progress *progress)
 {
-	return progress_tell(&((struct output *)context)->progress, progress);
+	return progress_tell(&((struct fsck_tool *)context)->progress, progress);
 }
 
 static void print_summary(const struct cli *cli, const struct cel_fsck_result *r, bool is_reading_data)
@@ -92,28 +93,23 @@ static void print_summary(const struct cli *cli, const struct cel_fsck_result *r
 		r->values > 0 && !is_reading_data ? " (not read)" : "", r->segments, r->files, r->damages);
 }
 
+static int run(struct cli *cli, struct cel_store *store)
+{
+	struct fsck_tool *tool = cli->tool;
+	struct cel_fsck_result result;
+	struct cel_error e;
+	int rc = cel_fsck(store, (const char *const *)cli->operands, (size_t)cli->n_operands, &tool->options, &result, &e);
+	progress_clear(&tool->progress);
+	if (rc == 0 || result.damages > 0)
+		print_summary(cli, &result, tool->options.is_reading_data);
+	return rc < 0 ? cli_fail(cli, &e) : 0;
+}
+
 int verb_fsck(int argc, char **argv)
 {
-	struct cli cli;
-	struct cel_error e;
-	struct cel_store *store;
-	struct cel_fsck_result result;
-	struct output output = {.cli = &cli};
-	struct cel_fsck_options options = {.on_damage = print_damage, .on_progress = tell_progress, .context = &output};
-	cli_init(&cli, &COMMAND, argc, argv);
-	for (int id; (id = cli_next(&cli)) != 0;)
-		if (id == OPT_READ_DATA)
-			options.is_reading_data = true;
-	progress_init(&output.progress, &cli);
-	int status = cli_open_store(&cli, true, &store);
-	if (status != 0)
-		return status;
-	int rc = cel_fsck(store, (const char *const *)cli.operands, (size_t)cli.n_operands, &options, &result, &e);
-	progress_clear(&output.progress);
-	if (rc == 0 || result.damages > 0)
-		print_summary(&cli, &result, options.is_reading_data);
-	if (rc < 0)
-		status = cli_fail(&cli, &e);
-	cel_store_free(store);
-	return cli_finish(&cli, status);
+	struct fsck_tool tool = {.options = {.on_damage = print_damage, .on_progress = tell_progress}};
+	tool.options.context = &tool;
+	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
+	progress_init(&tool.progress, &tool.cli);
+	return cli_with_store(&tool.cli, true, run);
 }

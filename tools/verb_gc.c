@@ -3,22 +3,29 @@
 #include <inttypes.h>
 
 #include "cli.h"
+#include "option_groups.h"
 #include "progress.h"
 #include "verbs.h"
 
-enum { OPT_DRY_RUN = CLI_OWN, OPT_GRACE };
+struct gc_tool {
+	struct cli cli;
+	struct progress progress;
+	struct cel_gc_options options;
+};
+
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
 	CLI_OPTION_LOCK_WAIT,
-	{OPT_DRY_RUN, "dry-run", NULL, "only say what would be removed"},
-	{OPT_GRACE, "grace", "DAYS", "keep what names stood for in the last DAYS (default 14)"},
+	DRY_RUN_OPTION_FOR(struct gc_tool, options, "only say what would be removed"),
+	{0, "grace", "DAYS", "keep what names stood for in the last DAYS (default 14)",
+	 CLI_REAL(struct gc_tool, options.grace_days, 0, 36500)},
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
 	.name = "cel gc",
-	.usage = "[OPTION]...",
+	.forms = "",
 	.summary = "Remove blocks and derived files that no collection, tag or merged tip leads to. Prints a line for each kind\n"
 		   "of thing: what, how many, bytes.",
 	.options = OPTIONS,
@@ -55,36 +62,26 @@ static void say_more(const struct cli *cli, const struct cel_gc_result *r, const
 		cli_say(cli, "%" PRIu64 " segments are left, since somebody reads an older state: run it again later", r->waiting);
 }
 
+static int run(struct cli *cli, struct cel_store *store)
+{
+	struct gc_tool *tool = cli->tool;
+	struct cel_gc_result result;
+	struct cel_error e;
+	int rc = cel_gc(store, &tool->options, &result, &e);
+	progress_clear(&tool->progress);
+	if (rc < 0)
+		return cli_fail(cli, &e);
+	cli->is_json ? print_json(&result) : print_tsv(&result);
+	fflush(stdout);
+	say_more(cli, &result, &tool->options);
+	return 0;
+}
+
 int verb_gc(int argc, char **argv)
 {
-	struct cli cli;
-	struct cel_error e;
-	struct cel_store *store;
-	struct cel_gc_result result;
-	struct progress progress;
-	struct cel_gc_options options = {.grace_days = CEL_GRACE_DAYS, .on_progress = progress_tell, .context = &progress};
-	cli_init(&cli, &COMMAND, argc, argv);
-	for (int id; (id = cli_next(&cli)) != 0;) {
-		if (id == OPT_DRY_RUN)
-			options.is_dry_run = true;
-		else if (id == OPT_GRACE)
-			options.grace_days = cli_real(&cli, 0, 36500);
-	}
-	progress_init(&progress, &cli);
-	if (cli.n_operands != 0)
-		return cli_usage(&cli, "takes no operand");
-	int status = cli_open_store(&cli, options.is_dry_run, &store);
-	if (status != 0)
-		return status;
-	int rc = cel_gc(store, &options, &result, &e);
-	progress_clear(&progress);
-	if (rc < 0) {
-		status = cli_fail(&cli, &e);
-	} else {
-		cli.is_json ? print_json(&result) : print_tsv(&result);
-		fflush(stdout);
-		say_more(&cli, &result, &options);
-	}
-	cel_store_free(store);
-	return cli_finish(&cli, status);
+	struct gc_tool tool = {.options = {.grace_days = CEL_GRACE_DAYS, .on_progress = progress_tell}};
+	tool.options.context = &tool.progress;
+	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
+	progress_init(&tool.progress, &tool.cli);
+	return cli_with_store(&tool.cli, tool.options.is_dry_run, run);
 }

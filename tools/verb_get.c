@@ -7,23 +7,24 @@
 #include "print.h"
 #include "verbs.h"
 
-static const struct cli_option OPTIONS[] = {
-	CLI_OPTION_STORE,
-	{'0', "null", NULL, "ids on standard input end with NUL, not newline"},
-	CLI_OPTIONS_END,
-};
-static const struct cli_command COMMAND = {
-	.name = "cel get",
-	.usage = "[OPTION]... REV ID...",
-	.summary = "Print the records of these ids as JSON Lines. An ID of - stands for ids on standard input, one a line.",
-	.options = OPTIONS,
-	.examples = "  cel get words king\n  cut -f 3 answers.tsv | cel get words -\n",
-};
-
 struct get_tool {
 	struct cli cli;
 	struct cel_store *store;
 	const char *rev;
+	bool is_nul;
+};
+
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{'0', "null", NULL, "ids on standard input end with NUL, not newline", CLI_FLAG(struct get_tool, is_nul)},
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel get",
+	.forms = "REV ID...",
+	.summary = "Print the records of these ids as JSON Lines. An ID of - stands for ids on standard input, one a line.",
+	.options = OPTIONS,
+	.examples = "  cel get words king\n  cut -f 3 answers.tsv | cel get words -\n",
 };
 
 /* Raises *status: nothing found (1) does not stop the work, trouble does. */
@@ -41,8 +42,9 @@ static bool get_one(struct get_tool *tool, const char *id, size_t size, int *sta
 	return true;
 }
 
-static int get_from_stdin(struct get_tool *tool, int end, int *status)
+static int get_from_stdin(struct get_tool *tool, int *status)
 {
+	int end = tool->is_nul ? '\0' : '\n';
 	char *line = NULL;
 	size_t capacity = 0;
 	ssize_t n;
@@ -56,25 +58,23 @@ static int get_from_stdin(struct get_tool *tool, int end, int *status)
 	return is_going;
 }
 
+static int run(struct cli *cli, struct cel_store *store)
+{
+	struct get_tool *tool = cli->tool;
+	int status = 0;
+	bool is_going = true;
+	tool->store = store;
+	tool->rev = cli->operands[0];
+	for (int i = 1; is_going && i < cli->n_operands; i++) {
+		const char *id = cli->operands[i];
+		is_going = strcmp(id, "-") == 0 ? get_from_stdin(tool, &status) : get_one(tool, id, strlen(id), &status);
+	}
+	return status;
+}
+
 int verb_get(int argc, char **argv)
 {
 	struct get_tool tool = {0};
-	int end = '\n', status = 0;
-	cli_init(&tool.cli, &COMMAND, argc, argv);
-	while (cli_next(&tool.cli) != 0)
-		end = '\0'; /* -0 is the only one */
-	if (tool.cli.n_operands < 2)
-		return cli_usage(&tool.cli, "a REV and at least one ID, please");
-	tool.rev = tool.cli.operands[0];
-	status = cli_open_store(&tool.cli, true, &tool.store);
-	if (status != 0)
-		return status;
-	bool is_going = true;
-	for (int i = 1; is_going && i < tool.cli.n_operands; i++) {
-		const char *id = tool.cli.operands[i];
-		is_going = strcmp(id, "-") == 0 ? get_from_stdin(&tool, end, &status)
-						: get_one(&tool, id, strlen(id), &status);
-	}
-	cel_store_free(tool.store);
-	return cli_finish(&tool.cli, status);
+	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
+	return cli_with_store(&tool.cli, true, run);
 }

@@ -9,24 +9,6 @@
 #include "print.h"
 #include "verbs.h"
 
-enum { OPT_MOVES = CLI_OWN, OPT_GRAPH, OPT_ALL };
-static const struct cli_option OPTIONS[] = {
-	CLI_OPTION_STORE,
-	{OPT_GRAPH, "graph", NULL, "draw the lines of history beside the commits"},
-	{OPT_ALL, "all", NULL, "what led to any collection or tag"},
-	{'n', "limit", "N", "only the newest N commits"},
-	{OPT_MOVES, "moves", NULL, "where the name COLLECTION was in this store: rev, time, commit, what moved it"},
-	CLI_OPTION_JSON,
-	CLI_OPTIONS_END,
-};
-static const struct cli_command COMMAND = {
-	.name = "cel log",
-	.usage = "[OPTION]... REV... | --all | --moves COLLECTION",
-	.summary = "List the commits that led to the REVs, newest first: commit, time, records, author, message, tags.",
-	.options = OPTIONS,
-	.examples = "  cel log words\n  cel log --graph --all\n  cel log --moves words\n",
-};
-
 /* A name of a commit, as it stands beside it in the picture. */
 struct name {
 	char commit[CEL_CID_TEXT_SIZE];
@@ -37,10 +19,29 @@ struct log_tool {
 	struct cli cli;
 	struct cel_store *store;
 	bool is_graph, is_all, is_moves;
-	uint64_t limit;
+	uint32_t limit;
 	struct name *names; /* collections, then tags, each by name */
 	size_t n_names, capacity;
 	struct lanes lanes;
+};
+
+static const struct cli_option OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{0, "graph", NULL, "draw the lines of history beside the commits", CLI_FLAG(struct log_tool, is_graph)},
+	{0, "all", NULL, "what led to any collection or tag", CLI_FLAG(struct log_tool, is_all)},
+	{'n', "limit", "N", "only the newest N commits", CLI_COUNT(struct log_tool, limit, 0, UINT32_MAX)},
+	{0, "moves", NULL, "where the name COLLECTION was in this store: rev, time, commit, what moved it",
+	 CLI_FLAG(struct log_tool, is_moves)},
+	CLI_OPTION_JSON,
+	CLI_OPTIONS_END,
+};
+static const struct cli_command COMMAND = {
+	.name = "cel log",
+	.forms = "REV...\n--all\n--moves COLLECTION",
+	.summary = "List the commits that led to the REVs, newest first: commit, time, records, author, message, tags.",
+	.options = OPTIONS,
+	.exclusive = {"graph json", "moves graph", "moves all", "moves limit"},
+	.examples = "  cel log words\n  cel log --graph --all\n  cel log --moves words\n",
 };
 
 static int fail_memory(const struct log_tool *t)
@@ -201,7 +202,7 @@ static int print_all(struct log_tool *t, struct cel_list *list)
 	struct cel_error e;
 	const struct cel_revision *r;
 	int rc = 1;
-	for (uint64_t n = 0; n < t->limit && (rc = cel_list_next(list, &r, &e)) == 1; n++) {
+	for (uint32_t n = 0; n < t->limit && (rc = cel_list_next(list, &r, &e)) == 1; n++) {
 		if (t->cli.is_json)
 			print_revision_json(r, NULL);
 		else if (!t->is_graph)
@@ -212,7 +213,7 @@ static int print_all(struct log_tool *t, struct cel_list *list)
 	return rc < 0 ? cli_fail(&t->cli, &e) : 0;
 }
 
-static int run(struct log_tool *t)
+static int print_history(struct log_tool *t)
 {
 	struct cel_error e;
 	struct cel_list *list;
@@ -233,44 +234,23 @@ static int run(struct log_tool *t)
 	return status;
 }
 
-static int check_usage(const struct log_tool *t)
+static int run(struct cli *cli, struct cel_store *store)
 {
-	const struct cli *cli = &t->cli;
-	if (t->is_moves && (t->is_graph || t->is_all || t->limit != UINT64_MAX))
-		return cli_usage(cli, "--moves goes with none of --graph, --all and --limit");
-	if (t->is_moves && cli->n_operands != 1)
-		return cli_usage(cli, "one COLLECTION, please");
-	if (t->is_graph && cli->is_json)
-		return cli_usage(cli, "--graph and --json exclude each other");
-	if (t->is_all && cli->n_operands != 0)
-		return cli_usage(cli, "--all takes no REV");
-	if (!t->is_all && cli->n_operands == 0)
-		return cli_usage(cli, "at least one REV, please, or --all");
-	return 0;
+	struct log_tool *t = cli->tool;
+	int status = 0;
+	t->store = store;
+	if (t->is_graph || t->is_all)
+		status = load_names(t);
+	if (status == 0)
+		status = t->is_moves ? print_moves(cli, store) : print_history(t);
+	lanes_release(&t->lanes);
+	free(t->names);
+	return status;
 }
 
 int verb_log(int argc, char **argv)
 {
-	struct log_tool t = {.limit = UINT64_MAX};
-	cli_init(&t.cli, &COMMAND, argc, argv);
-	for (int id; (id = cli_next(&t.cli)) != 0;) {
-		t.is_moves |= id == OPT_MOVES;
-		t.is_graph |= id == OPT_GRAPH;
-		t.is_all |= id == OPT_ALL;
-		if (id == 'n')
-			t.limit = cli_count(&t.cli, 0, UINT64_MAX);
-	}
-	int status = check_usage(&t);
-	if (status == 0)
-		status = cli_open_store(&t.cli, true, &t.store);
-	if (status != 0)
-		return status;
-	if (t.is_graph || t.is_all)
-		status = load_names(&t);
-	if (status == 0)
-		status = t.is_moves ? print_moves(&t.cli, t.store) : run(&t);
-	lanes_release(&t.lanes);
-	free(t.names);
-	cel_store_free(t.store);
-	return cli_finish(&t.cli, status);
+	struct log_tool t = {.limit = UINT32_MAX};
+	cli_parse(&t.cli, &COMMAND, &t, argc, argv);
+	return cli_with_store(&t.cli, true, run);
 }

@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel push: a commit of ours goes to a collection of another store. */
 #include <inttypes.h>
-#include <stdlib.h>
 
+#include "option_groups.h"
 #include "peer.h"
 #include "print.h"
 #include "verbs.h"
 
-enum { OPT_MERGE = CLI_OWN, OPT_POLICY };
+struct push_tool {
+	struct cli cli;
+	struct peer peer;
+	struct cel_push_options options;
+	struct cel_place place;
+};
+
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
-	{OPT_MERGE, "merge", NULL, "if it is no fast-forward: merge it there"},
-	{OPT_POLICY, "policy", "NAME", "with --merge, of conflicts: fail (default), ours, theirs or newest; ours is there"},
-	{'n', "dry-run", NULL, "say what would go, change nothing"},
-	PEER_OPTIONS,
-	{CLI_LOCK_WAIT, "lock-wait", "SECONDS", "wait there so long for another writer (default 0)"},
+	{0, "merge", NULL, "if it is no fast-forward: merge it there", CLI_FLAG(struct push_tool, options.is_merging)},
+	POLICY_OPTION(struct push_tool, options,
+		      "with --merge, of conflicts: fail (default), ours, theirs or newest; ours is there"),
+	DRY_RUN_OPTION_FOR(struct push_tool, options, "say what would go, change nothing"),
+	PEER_OPTIONS(struct push_tool, peer),
+	CLI_OPTION_LOCK_WAIT_FOR("wait there so long for another writer (default 0)"),
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
 	.name = "cel push",
-	.usage = "[OPTION]... REV PLACE",
+	.forms = "REV PLACE",
 	.summary = "Bring REV, a collection or another commit, to the collection PLACE of another store: [USER@]HOST:PATH:NAME,\n"
 		   "REMOTE:NAME or PATH:NAME. It goes there if all that is there is in our history already, or if it is new.\n"
 		   "Exit status 1 means that it did not, and nothing was changed.",
@@ -85,38 +92,17 @@ static int report(const struct cli *cli, const char *place, const struct cel_pus
 	return r->outcome == CEL_PUSH_DIVERGED || r->outcome == CEL_PUSH_CONFLICTS ? 1 : 0;
 }
 
-struct push_tool {
-	struct cli cli;
-	struct peer peer;
-	struct cel_push_options options;
-	bool has_policy;
-};
-
-static void parse_options(struct push_tool *tool)
+static int run(struct cli *cli, struct cel_store *store)
 {
-	struct cel_error e;
-	for (int id; (id = cli_next(&tool->cli)) != 0;) {
-		if (peer_take(&tool->peer, id))
-			continue;
-		tool->options.is_merging |= id == OPT_MERGE;
-		tool->options.is_dry_run |= id == 'n';
-		tool->has_policy |= id == OPT_POLICY;
-		if (id == OPT_POLICY && cel_policy_parse(tool->cli.value, &tool->options.policy, &e) < 0)
-			exit(cli_usage(&tool->cli, "%s", e.message));
-	}
-}
-
-static int push(struct push_tool *tool, struct cel_store *store, const struct cel_place *place)
-{
-	struct cli *cli = &tool->cli;
+	struct push_tool *tool = cli->tool;
 	struct cel_push_result result;
 	struct cel_peer *peer;
 	struct cel_error e;
 	tool->peer.options.is_pushing = !tool->options.is_dry_run;
-	int status = peer_open(&tool->peer, store, place, &peer);
+	int status = peer_open(&tool->peer, store, &tool->place, &peer);
 	if (status != 0)
 		return status;
-	if (cel_peer_push(peer, cli->operands[0], place->rev, &tool->options, &result, &e) < 0) {
+	if (cel_peer_push(peer, cli->operands[0], tool->place.rev, &tool->options, &result, &e) < 0) {
 		status = peer_fail(&tool->peer, &e);
 	} else {
 		progress_clear(&tool->peer.progress);
@@ -130,25 +116,14 @@ int verb_push(int argc, char **argv)
 {
 	struct push_tool tool = {0};
 	struct cli *cli = &tool.cli;
-	struct cel_store *store;
-	struct cel_place place;
 	struct cel_error e;
-	cli_init(cli, &COMMAND, argc, argv);
+	cli_parse(cli, &COMMAND, &tool, argc, argv);
 	peer_init(&tool.peer, cli);
-	parse_options(&tool);
-	if (cli->n_operands != 2)
-		return cli_usage(cli, "a REV, and the PLACE to which it goes");
-	if (tool.has_policy && !tool.options.is_merging)
+	if (cli_given(cli, "policy") != NULL && !tool.options.is_merging)
 		return cli_usage(cli, "--policy is for --merge");
-	if (cel_place_parse(cli->operands[1], &place, &e) < 0)
+	if (cel_place_parse(cli->operands[1], &tool.place, &e) < 0)
 		return cli_usage(cli, "%s", e.message);
-	if (place.kind == CEL_PLACE_HERE)
+	if (tool.place.kind == CEL_PLACE_HERE)
 		return cli_usage(cli, "'%s' names no other store: HOST:PATH:NAME, REMOTE:NAME or PATH:NAME does", cli->operands[1]);
-	int status = cli_open_store(cli, true, &store);
-	if (status == 0) {
-		status = push(&tool, store, &place);
-		cel_store_free(store);
-	}
-	int finished = cli_finish(cli, status <= 1 ? 0 : status);
-	return finished != 0 ? finished : status;
+	return cli_with_store(cli, true, run);
 }

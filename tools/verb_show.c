@@ -10,14 +10,14 @@
 static const struct cli_option LIST_OPTIONS[] = {CLI_OPTION_STORE, CLI_OPTION_JSON, CLI_OPTIONS_END};
 static const struct cli_command LIST = {
 	.name = "cel list",
-	.usage = "[OPTION]...",
+	.forms = "",
 	.summary = "List the collections: name, records, dimension, element type, metric, commit.",
 	.options = LIST_OPTIONS,
 	.examples = "  cel list\n",
 };
 static const struct cli_command SHOW = {
 	.name = "cel show",
-	.usage = "[OPTION]... REV",
+	.forms = "REV",
 	.summary = "Show one commit: its tree, records, schema and index.",
 	.options = LIST_OPTIONS,
 	.examples = "  cel show words\n  cel show --json words | jq .records\n",
@@ -106,22 +106,18 @@ static int print_all(const struct cli *cli, struct cel_list *list, void (*print_
 	return rc < 0 ? cli_fail(cli, &e) : 0;
 }
 
+static int run_list(struct cli *cli, struct cel_store *store)
+{
+	struct cel_error e;
+	struct cel_list *list;
+	return cel_collection_list(store, &list, &e) < 0 ? cli_fail(cli, &e) : print_all(cli, list, print_list_line);
+}
+
 int verb_list(int argc, char **argv)
 {
 	struct cli cli;
-	struct cel_error e;
-	struct cel_store *store;
-	struct cel_list *list;
-	cli_init(&cli, &LIST, argc, argv);
-	cli_no_options(&cli);
-	if (cli.n_operands != 0)
-		return cli_usage(&cli, "takes no operand");
-	int status = cli_open_store(&cli, true, &store);
-	if (status != 0)
-		return status;
-	status = cel_collection_list(store, &list, &e) < 0 ? cli_fail(&cli, &e) : print_all(&cli, list, print_list_line);
-	cel_store_free(store);
-	return cli_finish(&cli, status);
+	cli_parse(&cli, &LIST, NULL, argc, argv);
+	return cli_with_store(&cli, true, run_list);
 }
 
 static void print_index(const struct cel_index_status *index)
@@ -165,30 +161,25 @@ static void print_revision_tsv(const struct cel_revision *r, const struct cel_in
 		printf("\nindex\tnone\n");
 }
 
+static int run_show(struct cli *cli, struct cel_store *store)
+{
+	struct cel_error e;
+	struct cel_revision *revision;
+	struct cel_index_status index;
+	if (cel_revision_get(store, cli->operands[0], &revision, &e) < 0)
+		return cli_fail(cli, &e);
+	int rc = cel_index_get(store, revision->commit, &index, &e);
+	if (rc == 0 && cli->is_json)
+		print_revision_json(revision, &index);
+	else if (rc == 0)
+		print_revision_tsv(revision, &index);
+	cel_revision_free(revision);
+	return rc < 0 ? cli_fail(cli, &e) : 0;
+}
+
 int verb_show(int argc, char **argv)
 {
 	struct cli cli;
-	struct cel_error e;
-	struct cel_store *store;
-	struct cel_revision *revision;
-	struct cel_index_status index;
-	cli_init(&cli, &SHOW, argc, argv);
-	cli_no_options(&cli);
-	if (cli.n_operands != 1)
-		return cli_usage(&cli, "one REV, please");
-	int status = cli_open_store(&cli, true, &store);
-	if (status != 0)
-		return status;
-	int rc = cel_revision_get(store, cli.operands[0], &revision, &e);
-	if (rc == 0)
-		rc = cel_index_get(store, revision->commit, &index, &e);
-	if (rc < 0)
-		status = cli_fail(&cli, &e);
-	else if (cli.is_json)
-		print_revision_json(revision, &index);
-	else
-		print_revision_tsv(revision, &index);
-	cel_revision_free(revision);
-	cel_store_free(store);
-	return cli_finish(&cli, status);
+	cli_parse(&cli, &SHOW, NULL, argc, argv);
+	return cli_with_store(&cli, true, run_show);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel init, cel create, cel delete: stores and the names of collections. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -9,7 +8,7 @@
 static const struct cli_option INIT_OPTIONS[] = {CLI_OPTION_QUIET, CLI_OPTIONS_END};
 static const struct cli_command INIT = {
 	.name = "cel init",
-	.usage = "[OPTION]... [DIR]",
+	.forms = "[DIR]",
 	.summary = "Make DIR (default .cel) a new, empty store.",
 	.options = INIT_OPTIONS,
 	.examples = "  cel init\n  cel init /srv/store\n",
@@ -19,10 +18,7 @@ int verb_init(int argc, char **argv)
 {
 	struct cli cli;
 	struct cel_error e;
-	cli_init(&cli, &INIT, argc, argv);
-	cli_no_options(&cli);
-	if (cli.n_operands > 1)
-		return cli_usage(&cli, "one DIR at a time");
+	cli_parse(&cli, &INIT, NULL, argc, argv);
 	const char *path = cli.n_operands == 1 ? cli.operands[0] : ".cel";
 	if (cel_store_init(path, &e) < 0)
 		return cli_fail(&cli, &e);
@@ -30,116 +26,86 @@ int verb_init(int argc, char **argv)
 	return cli_finish(&cli, 0);
 }
 
-enum { OPT_DIM = CLI_OWN, OPT_METRIC, OPT_TYPE, OPT_MODEL, OPT_FROM };
+struct create_tool {
+	struct cli cli;
+	struct cel_schema schema;
+	const char *model, *from;
+};
 static const struct cli_option CREATE_OPTIONS[] = {
 	CLI_OPTION_STORE,
-	{OPT_DIM, "dim", "N", "elements a vector (needed, unless there is --from)"},
-	{OPT_METRIC, "metric", "NAME", "l2 (default), ip, cosine, jsd, haversine; of bits: hamming (default), jaccard"},
-	{OPT_TYPE, "type", "NAME", "element type: f32 (default), f16, bf16, i8, u8 or b1 (bits)"},
-	{OPT_MODEL, "model", "TEXT", "the model that made the vectors"},
-	{OPT_FROM, "from", "REV", "begin with this commit: another line of history, of the same schema"},
+	{0, "dim", "N", "elements a vector (needed, unless there is --from)",
+	 CLI_COUNT(struct create_tool, schema.dim, 1, CEL_DIM_MAX)},
+	{0, "metric", "METRIC", "l2 (default), ip, cosine, jsd, haversine; of bits: hamming (default), jaccard",
+	 CLI_CHOICE(struct create_tool, schema.metric, CEL_L2, "l2 ip cosine hamming jaccard jsd haversine")},
+	{0, "type", "TYPE", "element type: f32 (default), f16, bf16, i8, u8 or b1 (bits)",
+	 CLI_CHOICE(struct create_tool, schema.type, CEL_F32, "f32 f16 bf16 i8 u8 b1")},
+	{0, "model", "TEXT", "the model that made the vectors", CLI_TEXT(struct create_tool, model)},
+	{0, "from", "REV", "begin with this commit: another line of history, of the same schema",
+	 CLI_TEXT(struct create_tool, from)},
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command CREATE = {
 	.name = "cel create",
-	.usage = "[OPTION]... --dim N COLLECTION | --from REV COLLECTION",
+	.forms = "--dim N NAME\n--from REV NAME",
 	.summary = "Make a new collection: empty, or with the records and the history of REV.",
 	.options = CREATE_OPTIONS,
 	.examples = "  cel create words --dim 100 --metric cosine\n  cel create photos --dim 512 --type f16 --model clip-b32\n"
 		    "  cel create feature --from words\n  cel create old --from words~3\n",
 };
 
-/* Returns the REV of --from, or NULL. */
-static const char *parse_schema(struct cli *cli, struct cel_schema *schema)
+static int run_create(struct cli *cli, struct cel_store *store)
 {
+	const struct create_tool *tool = cli->tool;
+	const char *name = cli->operands[0];
 	struct cel_error e;
-	const char *from = NULL;
-	bool has_schema = false;
-	int rc = 0;
-	for (int id; (id = cli_next(cli)) != 0;) {
-		has_schema |= id != OPT_FROM;
-		switch (id) {
-		case OPT_FROM:
-			from = cli->value;
-			break;
-		case OPT_DIM:
-			schema->dim = (uint32_t)cli_count(cli, 1, CEL_DIM_MAX);
-			break;
-		case OPT_METRIC:
-			rc = cel_metric_parse(cli->value, &schema->metric, &e);
-			break;
-		case OPT_TYPE:
-			rc = cel_type_parse(cli->value, &schema->type, &e);
-			break;
-		case OPT_MODEL:
-			if (strlen(cli->value) >= sizeof schema->model)
-				exit(cli_usage(cli, "--model takes at most %zu bytes", sizeof schema->model - 1));
-			strcpy(schema->model, cli->value);
-			break;
-		}
-		if (rc < 0)
-			exit(cli_usage(cli, "%s", e.message));
-	}
-	if (from != NULL && has_schema)
-		exit(cli_usage(cli, "--from takes the schema of REV: no other is to be given"));
-	return from;
+	int rc = tool->from != NULL ? cel_collection_create_from(store, name, tool->from, &e)
+				    : cel_collection_create(store, name, &tool->schema, &e);
+	if (rc < 0)
+		return cli_fail(cli, &e);
+	cli_say(cli, "made the collection %s", name);
+	return 0;
 }
 
 int verb_create(int argc, char **argv)
 {
-	struct cli cli;
-	struct cel_error e;
-	struct cel_store *store;
-	struct cel_schema schema = {.type = CEL_F32};
-	cli_init(&cli, &CREATE, argc, argv);
-	const char *from = parse_schema(&cli, &schema);
-	if (cli.n_operands != 1)
-		return cli_usage(&cli, "one COLLECTION, please");
-	if (schema.dim == 0 && from == NULL)
-		return cli_usage(&cli, "--dim is needed");
-	if (schema.metric == 0)
-		schema.metric = schema.type == CEL_B1 ? CEL_HAMMING : CEL_L2;
-	int status = cli_open_store(&cli, false, &store);
-	if (status != 0)
-		return status;
-	int rc = from != NULL ? cel_collection_create_from(store, cli.operands[0], from, &e)
-			      : cel_collection_create(store, cli.operands[0], &schema, &e);
-	if (rc < 0)
-		status = cli_fail(&cli, &e);
-	else
-		cli_say(&cli, "made the collection %s", cli.operands[0]);
-	cel_store_free(store);
-	return cli_finish(&cli, status);
+	struct create_tool tool = {.schema.type = CEL_F32};
+	struct cli *cli = &tool.cli;
+	cli_parse(cli, &CREATE, &tool, argc, argv);
+	if (tool.from != NULL && cli_given(cli, "dim metric type model") != NULL)
+		return cli_usage(cli, "--from takes the schema of %s: no other is to be given", tool.from);
+	if (tool.model != NULL && strlen(tool.model) >= sizeof tool.schema.model)
+		return cli_usage(cli, "--model takes at most %zu bytes", sizeof tool.schema.model - 1);
+	if (tool.model != NULL)
+		strcpy(tool.schema.model, tool.model);
+	if (tool.schema.metric == 0)
+		tool.schema.metric = tool.schema.type == CEL_B1 ? CEL_HAMMING : CEL_L2;
+	return cli_with_store(cli, false, run_create);
 }
 
 static const struct cli_option DELETE_OPTIONS[] = {
 	CLI_OPTION_STORE, CLI_OPTION_LOCK_WAIT, CLI_OPTION_QUIET, CLI_OPTIONS_END};
 static const struct cli_command DELETE = {
 	.name = "cel delete",
-	.usage = "[OPTION]... COLLECTION",
+	.forms = "COLLECTION",
 	.summary = "Remove a collection: its name and its tags; the commits stay in the store.",
 	.options = DELETE_OPTIONS,
 	.examples = "  cel delete words\n",
 };
 
+static int run_delete(struct cli *cli, struct cel_store *store)
+{
+	struct cel_error e;
+	if (cel_collection_delete(store, cli->operands[0], &e) < 0)
+		return cli_fail(cli, &e);
+	cli_say(cli, "removed the collection %s", cli->operands[0]);
+	return 0;
+}
+
 int verb_delete(int argc, char **argv)
 {
 	struct cli cli;
-	struct cel_error e;
-	struct cel_store *store;
-	cli_init(&cli, &DELETE, argc, argv);
-	cli_no_options(&cli);
-	if (cli.n_operands != 1)
-		return cli_usage(&cli, "one COLLECTION, please");
-	int status = cli_open_store(&cli, false, &store);
-	if (status != 0)
-		return status;
-	if (cel_collection_delete(store, cli.operands[0], &e) < 0)
-		status = cli_fail(&cli, &e);
-	else
-		cli_say(&cli, "removed the collection %s", cli.operands[0]);
-	cel_store_free(store);
-	return cli_finish(&cli, status);
+	cli_parse(&cli, &DELETE, NULL, argc, argv);
+	return cli_with_store(&cli, false, run_delete);
 }

@@ -8,12 +8,16 @@
 #include "print.h"
 #include "verbs.h"
 
-enum { OPT_LIST = CLI_OWN, OPT_DELETE, OPT_FORCE };
+struct tag_tool {
+	struct cli cli;
+	bool is_list, is_delete, is_forced;
+};
+
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
-	{OPT_LIST, "list", NULL, "list the tags of COLLECTION, or of all"},
-	{OPT_DELETE, "delete", NULL, "remove the tag"},
-	{OPT_FORCE, "force", NULL, "move a tag that is there already"},
+	{0, "list", NULL, "list the tags of COLLECTION, or of all", CLI_FLAG(struct tag_tool, is_list)},
+	{0, "delete", NULL, "remove the tag", CLI_FLAG(struct tag_tool, is_delete)},
+	{0, "force", NULL, "move a tag that is there already", CLI_FLAG(struct tag_tool, is_forced)},
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
@@ -21,10 +25,11 @@ static const struct cli_option OPTIONS[] = {
 };
 static const struct cli_command COMMAND = {
 	.name = "cel tag",
-	.usage = "[OPTION]... TAG REV | --delete TAG COLLECTION | [--list] [COLLECTION]",
+	.forms = "[--force] TAG REV\n--delete TAG [COLLECTION]\n[--list] [COLLECTION]",
 	.summary = "Give the commit REV the name COLLECTION@TAG, COLLECTION being what REV begins with; TAG may also be\n"
 		   "written COLLECTION@TAG, then REV is any commit. Without TAG: list rev, commit, time, records of the tags.",
 	.options = OPTIONS,
+	.exclusive = {"list delete force"},
 	.examples = "  cel tag v1 words\n  cel tag v0 words~2\n  cel query words@v1 q.npy\n  cel tag words\n"
 		    "  cel tag --delete v1 words\n",
 };
@@ -108,40 +113,16 @@ static int delete_tag(const struct cli *cli, struct cel_store *store)
 	return 0;
 }
 
-static int check_operands(const struct cli *cli, bool is_list, bool is_delete, bool is_forced)
+static int run(struct cli *cli, struct cel_store *store)
 {
-	if (is_list && (is_delete || is_forced))
-		return cli_usage(cli, "--list stands alone");
-	if (is_delete && is_forced)
-		return cli_usage(cli, "--delete and --force exclude each other");
-	if (is_list && cli->n_operands > 1)
-		return cli_usage(cli, "one COLLECTION at most, please");
-	if (is_delete && (cli->n_operands < 1 || cli->n_operands > 2))
-		return cli_usage(cli, "--delete takes TAG COLLECTION, or COLLECTION@TAG");
-	if (cli->n_operands > 2 || (is_forced && cli->n_operands != 2))
-		return cli_usage(cli, "a TAG and a REV, please");
-	return 0;
+	const struct tag_tool *tool = cli->tool;
+	return tool->is_list ? list_tags(cli, store) : tool->is_delete ? delete_tag(cli, store) : set_tag(cli, store, tool->is_forced);
 }
 
 int verb_tag(int argc, char **argv)
 {
-	struct cli cli;
-	struct cel_store *store;
-	bool is_list = false, is_delete = false, is_forced = false;
-	cli_init(&cli, &COMMAND, argc, argv);
-	for (int id; (id = cli_next(&cli)) != 0;) {
-		is_list |= id == OPT_LIST;
-		is_delete |= id == OPT_DELETE;
-		is_forced |= id == OPT_FORCE;
-	}
-	int status = check_operands(&cli, is_list, is_delete, is_forced);
-	if (status != 0)
-		return status;
-	is_list |= !is_delete && cli.n_operands < 2;
-	status = cli_open_store(&cli, is_list, &store);
-	if (status != 0)
-		return status;
-	status = is_list ? list_tags(&cli, store) : is_delete ? delete_tag(&cli, store) : set_tag(&cli, store, is_forced);
-	cel_store_free(store);
-	return cli_finish(&cli, status);
+	struct tag_tool tool = {0};
+	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
+	tool.is_list |= !tool.is_delete && tool.cli.n_operands < 2;
+	return cli_with_store(&tool.cli, tool.is_list, run);
 }

@@ -140,7 +140,10 @@ prepare() {
 	refuses 64 "biuld|build" cel biuld
 	refuses 64 "xyzzyxyzzy" cel xyzzyxyzzy
 	refuses 64 "../cel" cel ../cel-build
-	refuses 64 "which verb" cel --
+	refuses 64 "VERB is missing" cel --
+	refuses 64 "'cosin'|did you mean 'cosine'" cel create --dim 2 --metric cosin x
+	refuses 64 "'arow'|did you mean 'arrow'" cel-build --format arow c
+	refuses 64 "none of add, remove, list|did you mean 'remove'" cel remote remov x
 	refuses 64 "--vresion" cel --vresion
 	exits 0 cel-query --exa -k 1 c queries.npy
 }

@@ -191,14 +191,14 @@ with open("queries.csv", "w") as out:
 }
 
 @test "wrong usage" {
-	refuses 64 "which two" cel-diff
-	refuses 64 "which two" cel-diff c c c
+	refuses 64 "A is missing" cel-diff
+	refuses 64 "'c' is too much" cel-diff c c c
 	refuses 64 "exclude" cel-diff --stat --ids c
 	refuses 64 "exclude" cel-diff --patch --queries queries.npy c
 	refuses 64 "--json" cel-diff --json --patch c
 	refuses 64 "--json" cel-diff --json --ids c
 	refuses 64 "-0" cel-diff -0 c
-	refuses 64 "--queries" cel-diff -k 3 c
+	refuses 64 "--k is for --queries" cel-diff -k 3 c
 	refuses 64 "--queries" cel-diff --exact c
 	refuses 64 "exclude" cel-diff --queries queries.npy --exact --ef 10 c
 	refuses 66 "none.npy" cel-diff c --queries none.npy

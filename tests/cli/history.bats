@@ -68,9 +68,9 @@ print(eval(sys.argv[1]))' "$1"; }
 	refuses 64 "tag name" cel tag a/b words
 	refuses 64 "tag name" cel tag "$(printf 'x%.0s' {1..64})" words
 	refuses 66 "words~9" cel tag v2 words~9
-	refuses 64 "a TAG and a REV" cel tag a b c
-	refuses 64 "a TAG and a REV" cel tag --force v1
-	refuses 64 "--list" cel tag --list --delete v1
+	refuses 64 "'c' is too much" cel tag a b c
+	refuses 64 "REV is missing" cel tag --force v1
+	refuses 64 "--list, --delete and --force exclude each other" cel tag --list --delete v1
 	refuses 66 "nosuch" cel tag nosuch
 	refuses 64 "COLLECTION" cel tag --delete v1
 	refuses 66 "v7" cel tag --delete v7 words
@@ -119,7 +119,7 @@ print(eval(sys.argv[1]))' "$1"; }
 	refuses 64 "cosine|l2" cel reset words angle
 	refuses 66 "nosuch" cel reset words nosuch
 	refuses 66 "nosuch" cel reset nosuch words
-	refuses 64 "COLLECTION" cel reset words
+	refuses 64 "REV is missing: cel reset [OPTION]... COLLECTION REV" cel reset words
 	cel fsck -q words
 	[ "$(show_field words records)" = 1 ]
 }
@@ -228,7 +228,7 @@ for i in range(8):
 	refuses_loudly 64 "words~5 is not good: its recall of" words~5 words "${with[@]}" --min-recall 0.95
 	refuses_loudly 64 "words~6 is not bad: its recall of 1 is not below 0.95" words~11 words~6 "${with[@]}" --min-recall 0.95
 	refuses_loudly 64 "no ancestor" words words~11 "${with[@]}" --min-recall 0.95 || [[ $stderr == *"descends from it"* ]]
-	refuses 64 "needed" cel bisect words~11 words --queries q.npy --truth t.ivecs
+	refuses 64 "--min-recall R is needed" cel bisect words~11 words --queries q.npy --truth t.ivecs
 	refuses 64 "GOOD" cel bisect words --queries q.npy --truth t.ivecs --min-recall 0.95
 	refuses 64 "a file" cel bisect words~11 words --queries - --truth t.ivecs --min-recall 0.95
 	refuses 65 "t.ivecs|row 1|5 numbers, 6" cel bisect words~11 words "${with[@]}" --min-recall 0.95 -k 6

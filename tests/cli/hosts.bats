@@ -21,7 +21,7 @@ load hosts
 	refuses 64 "./words" cel remote add new words
 	refuses 64 "begins with '-'" cel remote -- add new -oX:/x
 	refuses 66 "nowhere" cel remote add new ./nowhere
-	refuses 64 "add takes a NAME and a PLACE" cel remote add new
+	refuses 64 "PLACE is missing" cel remote add new
 	refuses 64 "none of add" cel remote rename a b
 	exits 0 cel remote remove near
 	refuses 66 "no remote 'near'" cel remote remove near

@@ -85,9 +85,9 @@ forced() {
 
 @test "wrong options of cel-serve" {
 	two_stores
-	refuses 64 "either" cel-serve --store other
-	refuses 64 "either" cel-serve --store other --stdio --socket x
-	refuses 64 "--store" cel-serve --stdio
+	refuses 64 "either --stdio or --socket PATH is needed" cel-serve --store other
+	refuses 64 "exclude each other" cel-serve --store other --stdio --socket x
+	refuses 64 "--store DIR is needed" cel-serve --stdio
 	exits 64 cel-serve --stdio --store other --allow 'Words'
 	exits 64 cel-serve --stdio --store other --allow 'words:w'
 	exits 64 cel-serve --stdio --store other --max-push much

@@ -309,7 +309,7 @@ for line in sys.stdin:
 	refuses 64 "nan" cel-query --recall nan c queries.npy
 	refuses 64 "zip" cel-query --format zip c queries.npy
 	refuses 64 "one FILE" cel-query --ids queries.ids c queries.npy queries.npy
-	refuses 64 "which collection" cel-query
+	refuses 64 "REV is missing" cel-query
 }
 
 @test "the index file's format number is the one that --version tells" {

@@ -20,7 +20,7 @@ commits() { cel log "$1" | cut -f 1; }
 	refuses 73 "full/file" cel init full/file
 	exits 73 cel init no/parent || [ "$status" -eq 66 ]
 	[[ $stderr == *no/parent* ]]
-	refuses 64 "one DIR" cel init a b
+	refuses 64 "'b' is too much" cel init a b
 	exits 0 cel init
 	[ -d .cel ]
 	refuses 73 ".cel" cel init
@@ -33,9 +33,9 @@ commits() { cel log "$1" | cut -f 1; }
 	exits 0 cel show m
 	[[ $output == *$'records\t0\ndim\t3\ntype\tbf16\nmetric\tip\nmodel\ta model ü\ngeneration\t0\ntime\t1970-01-01T00:00:00Z\nauthor\t\nmessage\t\nindex\tnone'* ]]
 	refuses 73 "'m'" cel create --dim 3 m
-	refuses 64 "--dim" cel create x
-	refuses 64 "one COLLECTION" cel create --dim 2
-	refuses 64 "one COLLECTION" cel create --dim 2 a b
+	refuses 64 "either --dim N or --from REV is needed" cel create x
+	refuses 64 "NAME is missing" cel create --dim 2
+	refuses 64 "'b' is too much" cel create --dim 2 a b
 	for name in A .x -x "a b" ä "a/b" "a~1" "a@b" "" "$(printf 'x%.0s' {1..64})"; do
 		refuses 64 "collection name" cel create --dim 2 -- "$name"
 	done
@@ -105,8 +105,8 @@ assert r["index"]["M"] == 16 and r["index"]["ef_construction"] == 150
 assert os.path.getsize(r["index"]["path"]) == r["index"]["bytes"] and len(r["index"]["digest"]) == 64'
 	cel show --json c~1 | grep -q '"records":10,'
 	run ! grep -q '"name"' <(cel show --json c~1)
-	refuses 64 "one REV" cel show
-	refuses 64 "REV" cel log
+	refuses 64 "REV is missing" cel show
+	refuses 64 "REV is missing" cel log
 }
 
 @test "revs: ~, CID, prefix, what the collection was in this store" {
@@ -155,7 +155,7 @@ assert os.path.getsize(r["index"]["path"]) == r["index"]["bytes"] and len(r["ind
 	exits 0 cel get "$commit" r1
 	cel create -q --dim 7 c
 	[ "$(show_field c dim)" = 7 ]
-	refuses 64 "one COLLECTION" cel delete
+	refuses 64 "COLLECTION is missing" cel delete
 }
 
 @test "get: the shortest numbers that read back exactly, for every element type" {
@@ -281,7 +281,7 @@ for i in range(5): print(json.dumps({"id": "x%d" % i, "vector": [j / 4 for j in 
 	cel index --M 5 --ef-construction 300 c
 	[ "$(cel show c | sed -n 's/^index\t//p' | cut -d, -f 1,2)" = "M 5, ef_construction 300" ]
 	refuses 64 "3" cel index --M 3 c
-	refuses 64 "one REV" cel index
+	refuses 64 "REV is missing" cel index
 	refuses 66 "nothing" cel index nothing
 	make_collection empty
 	exits 0 cel index empty
