@@ -8,6 +8,7 @@
 
 #include "db.h"
 #include "index_view.h"
+#include "latency.h"
 #include "selection.h"
 
 enum answer_method { ANSWER_GRAPH, ANSWER_SCAN, ANSWER_TREE };
@@ -21,6 +22,7 @@ struct answer_how {
 	const struct hnsw_accept *accept;
 	bool has_radius; /* all within the radius, the nearest k of them */
 	float radius;
+	struct latency *latency; /* of every answer */
 };
 
 struct answerer;

@@ -28,6 +28,7 @@ struct cel_query {
 	struct db_rev rev; /* its texts are not kept: no snapshot is held while input is read */
 	struct index_view view; /* its index NULL: none */
 	struct answer_how how;
+	struct latency latency;
 	cel_progress_fn *on_progress;
 	void *context;
 	bool is_selecting;
@@ -149,7 +150,7 @@ int cel_query_new(struct cel_store *store, const char *rev, const struct cel_que
 	q->on_progress = options->on_progress;
 	q->context = options->context;
 	q->how = (struct answer_how){.k = options->k, .threads = db_thread_count(options->threads),
-				     .has_radius = options->has_radius, .radius = options->radius};
+				     .has_radius = options->has_radius, .radius = options->radius, .latency = &q->latency};
 	if (options->k == 0)
 		q->how.k = options->has_radius ? UINT32_MAX - 1 : K_DEFAULT;
 	rc = load(q, rev, options, e);
@@ -342,6 +343,11 @@ const char *cel_query_method(const struct cel_query *query)
 uint32_t cel_query_ef(const struct cel_query *query)
 {
 	return query->how.method == ANSWER_GRAPH ? query->how.ef : 0;
+}
+
+void cel_query_latency(const struct cel_query *query, struct cel_latency *out)
+{
+	latency_get(&query->latency, out);
 }
 
 bool cel_query_selected(const struct cel_query *query, struct cel_selected *out)

@@ -71,6 +71,13 @@ bool cel_query_selected(const struct cel_query *query, struct cel_selected *out)
 const char *cel_query_method(const struct cel_query *query);
 uint32_t cel_query_ef(const struct cel_query *query); /* 0 unless "graph" */
 
+/* How long single answers took, each on its thread, in seconds; percentiles within a thirtieth. */
+struct cel_latency {
+	uint64_t count; /* 0, and so is the rest, where one pass answers many ("tree") */
+	double mean, p50, p95, p99, most;
+};
+void cel_query_latency(const struct cel_query *query, struct cel_latency *out);
+
 /* How the answer to one query differs between the two sides of a comparison. An answer is the list of ids, nearest first. */
 struct cel_overlap {
 	uint64_t row;      /* of the query, from 0 */
