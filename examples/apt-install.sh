@@ -14,7 +14,7 @@ for set in "$@"; do
 	build)
 		packages="$packages gcc g++ libc6-dev make autoconf automake libtool pkg-config"
 		packages="$packages liburing-dev liblmdb-dev libsleef-dev libssl-dev libsimdjson-dev"
-		packages="$packages zlib1g-dev libzstd-dev liblzma-dev libzip-dev libhdf5-dev libjq-dev"
+		packages="$packages zlib1g-dev libzstd-dev liblzma-dev libzip-dev libhdf5-dev libjq-dev libedit-dev"
 		;;
 	test)
 		packages="$packages clang libclang-rt-14-dev libcmocka-dev bats shellcheck mandoc git"

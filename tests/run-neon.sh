@@ -110,7 +110,7 @@ configure_tree() {
 	mkdir -p "$build/tree"
 	cd "$build/tree"
 	"$srcdir/configure" --host=$triple \
-		--disable-shared --without-libzip --without-hdf5 --without-jq CFLAGS="-O2 -g" \
+		--disable-shared --without-libzip --without-hdf5 --without-jq --without-libedit CFLAGS="-O2 -g" \
 		CPPFLAGS="-isystem $sysroot/usr/include -isystem $sysroot/usr/include/$triple" \
 		LDFLAGS="-L$libdir -Wl,-rpath,$libdir -Wl,-rpath-link,$libdir" >"$build/configure.log" 2>&1
 }

@@ -29,6 +29,7 @@ static const struct {
 	{"diff", "show what differs between two commits (cel-diff)"},
 	{"merge", "merge another line of history, or a patch (cel-merge)"},
 	{"query", "find the nearest records (cel-query)"},
+	{"shell", "read commands at a prompt or from a pipe (cel-shell)"},
 };
 #define N_PROGRAMS (sizeof PROGRAMS / sizeof *PROGRAMS)
 

@@ -33,6 +33,7 @@ lzma.h libcore/io
 zip.h libexec/celestica
 hdf5.h libexec/celestica
 jq.h libexec/celestica
+histedit.h tools
 simdjson.h libcore/ingest
 openssl/ libcore/base
 sleef.h simd

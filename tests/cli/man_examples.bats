@@ -18,6 +18,7 @@ examples_of() { python3 "$CLI/examples.py" "$1"; }
 @test "cel-pull(1): the examples" { examples_of "$PAGES/cel-pull.1"; }
 @test "cel-push(1): the examples" { examples_of "$PAGES/cel-push.1"; }
 @test "cel-serve(1): the examples" { examples_of "$PAGES/cel-serve.1"; }
+@test "cel-shell(1): the examples" { examples_of "$PAGES/cel-shell.1"; }
 @test "cel-hosts(7): the examples" { examples_of "$PAGES/cel-hosts.7"; }
 @test "cel-diff(1): the examples" { examples_of "$PAGES/cel-diff.1"; }
 @test "cel-log(1): the examples" { examples_of "$PAGES/cel-log.1"; }
