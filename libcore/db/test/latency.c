@@ -37,7 +37,7 @@ static void percentiles_of_known_times(void **state)
 		is_near(out.p50, 1499e-9 * (double)unit);
 		is_near(out.p95, 1949e-9 * (double)unit);
 		is_near(out.p99, 1989e-9 * (double)unit);
-		assert_true(out.most == 1999e-9 * (double)unit);
+		assert_true(out.most == (double)(1999 * unit) * 1e-9);
 		assert_true(out.p50 < out.p95 && out.p95 <= out.p99 && out.p99 <= out.most);
 	}
 }
