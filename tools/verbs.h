@@ -11,6 +11,7 @@
 	X("list", verb_list, "list the collections")                         \
 	X("log", verb_log, "show the commits of a collection, newest first") \
 	X("show", verb_show, "show one commit")                              \
+	X("stat", verb_stat, "show what the store, or a commit, has and takes") \
 	X("tag", verb_tag, "name a commit of a collection, list such names") \
 	X("reset", verb_reset, "move a collection to another commit")        \
 	X("forget", verb_forget, "let go of the trees of old commits")       \

@@ -29,6 +29,8 @@ static int fill(struct cel_store *store, const struct db_rev *rev, const struct 
 	out->file_size = info.file_size;
 	for (size_t i = 0; i < SHA256_SIZE; i++)
 		snprintf(out->digest + 2 * i, 3, "%02x", info.digest[i]);
+	while (out->n_recall < CEL_RECALL_ROWS_MAX && hnsw_recall_row(view->index, out->n_recall, &out->recall[out->n_recall]))
+		out->n_recall++;
 	if (view->overlay != NULL) {
 		struct hnsw_overlay_counts counts = hnsw_overlay_counts(view->overlay);
 		out->is_overlaid = true;

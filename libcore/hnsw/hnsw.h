@@ -65,6 +65,9 @@ void hnsw_info(const struct hnsw_index *index, struct hnsw_info *out);
  * standard errors. False if none is: then the largest that was tried; 1024 if there were too few records (under 500) to try. */
 bool hnsw_ef_for_recall(const struct hnsw_index *index, double recall, uint32_t *ef);
 
+/* Row i of what was measured then; false past the last one. */
+bool hnsw_recall_row(const struct hnsw_index *index, uint32_t i, struct cel_recall_row *out);
+
 /* Like hnsw_build, but takes over what it can of the parent's graph: nodes that are gone are deleted and their neighbours
  * linked anew, new ones inserted. Parameters and codes are the parent's. The result follows from the parent's file and the
  * input, on any number of threads, but is not what hnsw_build would make. changes: records that differ, for the lineage.

@@ -215,3 +215,14 @@ bool hnsw_ef_for_recall(const struct hnsw_index *x, double recall, uint32_t *ef)
 	}
 	return false;
 }
+
+bool hnsw_recall_row(const struct hnsw_index *x, uint32_t i, struct cel_recall_row *out)
+{
+	if (i >= x->n_recall)
+		return false;
+	const uint8_t *row = x->recall + (size_t)i * RECALL_ROW_SIZE;
+	double asked = (double)load_le32(row + 4) * RECALL_K;
+	*out = (struct cel_recall_row){.ef = load_le32(row), .queries = load_le32(row + 4)};
+	out->recall = asked > 0 ? (double)load_le64(row + 8) / asked : 0;
+	return true;
+}

@@ -38,6 +38,7 @@ extern "C" {
 #include "celestica/cel_build.h"
 #include "celestica/cel_query.h"
 #include "celestica/cel_integrity.h"
+#include "celestica/cel_stat.h"
 #include "celestica/cel_peer.h"
 
 #ifdef __GNUC__

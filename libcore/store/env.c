@@ -256,9 +256,10 @@ static int open_mdb_and_tables(struct env *env, struct cel_error *e)
 		env->mdb = NULL;
 		return named_error(env->path, rc, "opening data.mdb", e);
 	}
-	int dead;
+	int dead = 0;
 	if (!env->is_lockless)
 		mdb_reader_check(env->mdb, &dead);
+	env->n_stale = (uint32_t)dead;
 	int code = complete_data_file(env, e);
 	MDB_txn *txn = NULL;
 	if (code == 0) {

@@ -20,6 +20,7 @@ struct env {
 	MDB_dbi blocks, refs, log, leases, meta;
 	char *path; /* of the store */
 	bool is_read_only;
+	uint32_t n_stale; /* slots of dead readers that were freed when it was opened */
 	bool is_lockless; /* read-only without a writable lock.mdb: not protected from a writer */
 	pthread_mutex_t mutex;
 	pthread_cond_t idle, gate;

@@ -44,6 +44,16 @@ static uint64_t process_start(uint64_t pid)
 	return p != NULL ? strtoull(p, NULL, 10) : 0;
 }
 
+int64_t lease_process_time(uint64_t pid)
+{
+	uint64_t start = process_start(pid);
+	long ticks = sysconf(_SC_CLK_TCK);
+	struct timespec now, up;
+	if (start == 0 || ticks <= 0 || clock_gettime(CLOCK_REALTIME, &now) != 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0)
+		return 0;
+	return (int64_t)now.tv_sec - (int64_t)up.tv_sec + (int64_t)(start / (uint64_t)ticks);
+}
+
 static void read_boot(char boot[LEASE_BOOT_SIZE])
 {
 	char text[64] = "";
@@ -70,7 +80,7 @@ bool lease_is_live(const struct lease *lease)
 	       process_start(lease->pid) == lease->start;
 }
 
-static bool lease_decode(const MDB_val *key, const MDB_val *value, struct lease *out)
+bool lease_decode(const MDB_val *key, const MDB_val *value, struct lease *out)
 {
 	if (key->mv_size != LEASE_ID_SIZE || value->mv_size != LEASE_SIZE)
 		return false;

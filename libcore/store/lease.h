@@ -22,6 +22,9 @@ struct lease {
 int lease_new(struct lease *lease, struct cel_error *e); /* of this process */
 bool lease_is_live(const struct lease *lease);           /* its process runs on this machine, in this boot */
 
+int64_t lease_process_time(uint64_t pid); /* when that process began, Unix seconds; 0: there is none, or not in sight */
+bool lease_decode(const MDB_val *key, const MDB_val *value, struct lease *out); /* false: it is damaged */
+
 /* All of these return LMDB codes. */
 int lease_put(MDB_txn *txn, MDB_dbi leases, struct lease *lease); /* sets renewed */
 int lease_drop(MDB_txn *txn, MDB_dbi leases, const struct lease *lease);

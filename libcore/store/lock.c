@@ -87,6 +87,19 @@ void writer_lock_release(int fd)
 		close(fd);
 }
 
+bool writer_lock_is_held(const char *store_path)
+{
+	char name[4096];
+	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	snprintf(name, sizeof name, "%s/lock", store_path);
+	int fd = io_open(name, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	bool is_held = fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+	close(fd);
+	return is_held;
+}
+
 int opening_lock_acquire(const char *store_path, int *fd, struct cel_error *e)
 {
 	char name[4096];

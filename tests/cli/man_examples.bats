@@ -24,6 +24,7 @@ examples_of() { python3 "$CLI/examples.py" "$1"; }
 @test "cel-log(1): the examples" { examples_of "$PAGES/cel-log.1"; }
 @test "cel-merge(1): the examples" { examples_of "$PAGES/cel-merge.1"; }
 @test "cel-query(1): the examples" { examples_of "$PAGES/cel-query.1"; }
+@test "cel-stat(1): the examples" { examples_of "$PAGES/cel-stat.1"; }
 @test "cel-upkeep(7): the examples" { examples_of "$PAGES/cel-upkeep.7"; }
 @test "celestica(7): the examples" { examples_of "$PAGES/celestica.7"; }
 

@@ -43,6 +43,12 @@ void cel_list_free(struct cel_list *list);
 int cel_revision_get(struct cel_store *store, const char *rev, struct cel_revision **out, struct cel_error *e);
 void cel_revision_free(struct cel_revision *revision);
 
+/* Which recall@10 a beam of ef reached on `queries` records that were asked before they were put into the index. */
+struct cel_recall_row {
+	uint32_t ef, queries;
+	double recall;
+};
+#define CEL_RECALL_ROWS_MAX 64
 /* Which index a rev is answered from: one of its own tree, or one of a near commit with the difference laid over it. */
 struct cel_index_status {
 	bool is_present;
@@ -56,6 +62,8 @@ struct cel_index_status {
 	uint64_t file_size; /* bytes */
 	char digest[65];    /* sha2-256 that stands for the file's content (cel-format(5)), hexadecimal */
 	char path[4096];    /* of the file */
+	uint32_t n_recall;  /* rows, by ascending ef; 0 where there were too few records */
+	struct cel_recall_row recall[CEL_RECALL_ROWS_MAX];
 };
 int cel_index_get(struct cel_store *store, const char *rev, struct cel_index_status *out, struct cel_error *e);
 
