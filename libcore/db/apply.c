@@ -44,10 +44,20 @@ static int find_present(const struct apply *a, struct prolly_update *update, str
 	return rc < 0 ? rc : present_next(p, e);
 }
 
+static struct prolly_value value_of(struct slice bytes, const struct cid *cid)
+{
+	struct prolly_value value = {.bytes = bytes, .is_link = cid != NULL};
+	if (cid != NULL)
+		value.link = *cid;
+	return value;
+}
+
 static int put_edit(const struct apply *a, struct prolly_update *update, struct present *p, const struct edit *edit,
 		    struct cel_error *e)
 {
-	struct prolly_entry entry = {.id = edit->id, .vector.bytes = edit->vector, .metadata.bytes = edit->metadata};
+	struct prolly_entry entry = {.id = edit->id,
+				     .vector = value_of(edit->vector, edit->vector_cid),
+				     .metadata = value_of(edit->metadata, edit->metadata_cid)};
 	if (p->cursor == NULL)
 		return prolly_update_put(update, &entry, e);
 	int rc = find_present(a, update, p, edit->id, e);

@@ -83,8 +83,8 @@ int cel_build_new(struct cel_store *store, const char *collection, const struct 
 		rc = load_schema(store, collection, &build->schema, e);
 	if (rc == 0) {
 		strcpy(build->collection, collection); /* a checked name: it fits */
-		rc = edits_new(build->options.memory, NULL, schema_vector_size(&build->schema), build->duplicates, &build->edits,
-			       e);
+		rc = edits_new(build->options.memory, db_thread_count(build->options.threads), NULL,
+			       schema_vector_size(&build->schema), build->duplicates, &build->edits, e);
 		if (rc == 0) /* a small commit needs no directory */
 			edits_ask_directory(build->edits, store_find_tmp, store->store);
 	}

@@ -16,7 +16,7 @@
 struct prolly_value {
 	bool is_link;
 	struct cid link;    /* of the raw block, if is_link */
-	struct slice bytes; /* else the bytes; size 0: absent (metadata only) */
+	struct slice bytes; /* else the bytes; size 0: absent (metadata only). Given with a link: the block, hashed already */
 };
 
 struct prolly_entry {
@@ -29,8 +29,8 @@ struct prolly_entry {
 struct prolly_builder;
 int prolly_builder_new(struct store_batch *batch, struct prolly_builder **out, struct cel_error *e);
 void prolly_builder_free(struct prolly_builder *b);
-/* Values given as bytes over the inline limit are put as raw blocks; a link is kept as it is (it must be in the store, and
- * over the limit). CEL_EDATA for an id that is none or does not come after the one before it, for a missing vector and
+/* Values given as bytes over the inline limit are put as raw blocks, and so are those of a link; a link without bytes is kept
+ * as it is (it must be in the store, and over the limit). CEL_EDATA for an id that is none or does not come after the one before it, for a missing vector and
  * for a value over PROLLY_VALUE_MAX. After a failure the builder can only be freed. */
 int prolly_builder_add(struct prolly_builder *b, const struct prolly_entry *entry, struct cel_error *e);
 int prolly_builder_finish(struct prolly_builder *b, struct cid *root, uint64_t *count, struct cel_error *e);

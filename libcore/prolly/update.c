@@ -171,12 +171,14 @@ static int store_value(struct prolly_update *u, const struct prolly_value *value
 		       struct cel_error *e)
 {
 	*out = *value;
-	if (value->is_link)
-		return value->link.codec == CID_RAW ? 0 : error_set(e, CEL_EDATA, "a value links a block that is not raw");
+	if (value->is_link && value->link.codec != CID_RAW)
+		return error_set(e, CEL_EDATA, "a value links a block that is not raw");
 	if (value->bytes.size <= PROLLY_INLINE_MAX)
 		return 0;
 	if (value->bytes.size > PROLLY_VALUE_MAX)
 		return error_set(e, CEL_EDATA, "a value of %zu bytes, more than %u", value->bytes.size, PROLLY_VALUE_MAX);
+	if (value->is_link)
+		return store_batch_put_hashed(u->tree.batch, &value->link, value->bytes, e);
 	*out = (struct prolly_value){.is_link = true};
 	return store_batch_put(u->tree.batch, CID_RAW, value->bytes, &out->link, e);
 }

@@ -264,7 +264,7 @@ static int put_new(struct store_batch *b, const struct cid *cid, struct slice bl
 	return is_value ? keep_raw(b, cid, block, e) : keep_node(b, cid, block, e);
 }
 
-int store_batch_put(struct store_batch *b, uint8_t codec, struct slice block, struct cid *out, struct cel_error *e)
+int store_batch_put_hashed(struct store_batch *b, const struct cid *cid, struct slice block, struct cel_error *e)
 {
 	int rc = check_usable(b, e);
 	if (rc < 0)
@@ -272,14 +272,17 @@ int store_batch_put(struct store_batch *b, uint8_t codec, struct slice block, st
 	if (block.size > SEGMENT_BLOCK_MAX)
 		return error_set(e, CEL_EDATA, "a block of %zu bytes is over the limit of %u", block.size,
 				 SEGMENT_BLOCK_MAX);
-	struct cid cid = cid_of(codec, block);
-	rc = is_known(b, &cid, e);
+	rc = is_known(b, cid, e);
 	if (rc == 0)
-		rc = put_new(b, &cid, block, e);
-	if (rc < 0) {
-		b->is_over = true;
-		return rc;
-	}
-	*out = cid;
-	return 0;
+		rc = put_new(b, cid, block, e);
+	b->is_over |= rc < 0;
+	return rc < 0 ? rc : 0;
+}
+
+int store_batch_put(struct store_batch *b, uint8_t codec, struct slice block, struct cid *out, struct cel_error *e)
+{
+	*out = (struct cid){.codec = codec};
+	if (block.size <= SEGMENT_BLOCK_MAX) /* else it is refused, hashed or not */
+		*out = cid_of(codec, block);
+	return store_batch_put_hashed(b, out, block, e);
 }

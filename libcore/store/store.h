@@ -97,6 +97,8 @@ int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_ba
  * Raw blocks are gathered in memory up to 4 MiB and go to a segment beyond that; nodes over 16 MiB go to sorted
  * temporary files. Nothing reaches LMDB before the commit. After an error the batch can only be freed. */
 int store_batch_put(struct store_batch *b, uint8_t codec, struct slice block, struct cid *out, struct cel_error *e);
+/* The same for who has just made the CID of the block himself: it is believed. */
+int store_batch_put_hashed(struct store_batch *b, const struct cid *cid, struct slice block, struct cel_error *e);
 /* A block of the store or of this batch so far; borrowed until the next call on b. Verified. */
 int store_batch_block(struct store_batch *b, const struct cid *cid, struct slice *out, struct cel_error *e);
 

@@ -173,6 +173,14 @@ int store_batch_put(struct store_batch *b, uint8_t codec, struct slice data, str
 	return rc;
 }
 
+int store_batch_put_hashed(struct store_batch *b, const struct cid *cid, struct slice data, struct cel_error *e)
+{
+	struct cid own;
+	int rc = store_batch_put(b, cid->codec, data, &own, e);
+	assert(rc < 0 || cid_equal(&own, cid));
+	return rc;
+}
+
 static int read_block(struct fake_store *s, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
 	pthread_mutex_lock(&s->mutex);
