@@ -29,7 +29,6 @@ struct edits {
 	enum cel_duplicates duplicates;
 	char **sources;
 	uint32_t n_sources, threads;
-	struct buf scratch;
 	/* from the first edits_next on the conveyor's, whose fill is called by one thread at a time */
 	struct slice id, payload; /* of the row that comes next */
 	bool is_started, has_row;
@@ -53,7 +52,7 @@ int edits_new(size_t memory, uint32_t threads, const char *tmp_directory, size_t
 	edits->duplicates = duplicates;
 	edits->threads = threads < THREADS_MAX ? threads : THREADS_MAX;
 	edits->parcel_size = memory / 64 < PARCEL_SIZE_MAX ? memory / 64 : PARCEL_SIZE_MAX;
-	int rc = extsort_new(memory, tmp_directory, &edits->sort, e);
+	int rc = extsort_new(memory, threads, tmp_directory, &edits->sort, e);
 	if (rc < 0) {
 		edits->sort = NULL;
 		edits_free(edits);
@@ -78,7 +77,6 @@ void edits_free(struct edits *edits)
 	for (uint32_t i = 0; i < edits->n_sources; i++)
 		mem_free(edits->sources[i]);
 	mem_free(edits->sources);
-	buf_release(&edits->scratch);
 	for (uint32_t i = 0; i < PARCELS_MAX; i++)
 		parcel_release(&edits->parcels[i]);
 	mem_free(edits);
@@ -97,29 +95,24 @@ int edits_begin_source(struct edits *edits, const char *name, struct cel_error *
 	return 0;
 }
 
-static int begin_payload(struct edits *edits, uint64_t number, struct cel_error *e)
+static struct slice make_head(const struct edits *edits, uint64_t number, uint8_t head[PARCEL_HEAD])
 {
-	uint8_t head[PARCEL_HEAD];
 	store_le32(head, edits->n_sources - 1);
 	store_le64(head + 4, number);
-	buf_clear(&edits->scratch);
-	return buf_append(&edits->scratch, head, sizeof head, e);
+	return slice_make(head, PARCEL_HEAD);
 }
 
 int edits_add_delete(struct edits *edits, struct slice id, uint64_t number, struct cel_error *e)
 {
-	int rc = begin_payload(edits, number, e);
-	return rc < 0 ? rc : extsort_add(edits->sort, id, buf_slice(&edits->scratch), e);
+	uint8_t head[PARCEL_HEAD];
+	return extsort_add(edits->sort, id, make_head(edits, number, head), e);
 }
 
 int edits_add(struct edits *edits, const struct reader_row *row, struct cel_error *e)
 {
-	int rc = begin_payload(edits, row->number, e);
-	if (rc == 0)
-		rc = buf_append(&edits->scratch, row->vector.data, row->vector.size, e);
-	if (rc == 0)
-		rc = buf_append(&edits->scratch, row->metadata.data, row->metadata.size, e);
-	return rc < 0 ? rc : extsort_add(edits->sort, row->id, buf_slice(&edits->scratch), e);
+	uint8_t head[PARCEL_HEAD];
+	const struct slice parts[] = {make_head(edits, row->number, head), row->vector, row->metadata};
+	return extsort_add_parts(edits->sort, row->id, parts, sizeof parts / sizeof *parts, e);
 }
 
 int edits_finish(struct edits *edits, struct cel_error *e)

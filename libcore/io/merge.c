@@ -34,8 +34,7 @@ static uint32_t play(struct merge *m, uint32_t node)
 	return is_left ? left : right;
 }
 
-int merge_open(struct merge *m, const struct run_file *file, const uint64_t *bounds, uint32_t count, uint8_t *memory,
-	       size_t size, struct cel_error *e)
+int merge_open(struct merge *m, uint32_t count, struct cel_error *e)
 {
 	*m = (struct merge){.count = count};
 	m->readers = mem_calloc(count, sizeof *m->readers);
@@ -44,17 +43,17 @@ int merge_open(struct merge *m, const struct run_file *file, const uint64_t *bou
 		merge_close(m);
 		return error_nomem(e, count * sizeof *m->readers);
 	}
-	size_t share = size / count;
-	for (uint32_t i = 0; i < count; i++) {
-		m->readers[i] = (struct run_reader){.file = file, .offset = bounds[i], .end = bounds[i + 1],
-						    .buffer = memory + i * share, .capacity = share};
+	return 0;
+}
+
+int merge_start(struct merge *m, struct cel_error *e)
+{
+	for (uint32_t i = 0; i < m->count; i++) {
 		int rc = run_reader_next(&m->readers[i], e);
-		if (rc < 0) {
-			merge_close(m);
+		if (rc < 0)
 			return rc;
-		}
 	}
-	m->losers[0] = count > 1 ? play(m, 1) : 0;
+	m->losers[0] = m->count > 1 ? play(m, 1) : 0;
 	return 0;
 }
 

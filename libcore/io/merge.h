@@ -11,9 +11,9 @@ struct merge {
 	uint32_t *losers;           /* [1..count): inner nodes; [0]: the winner */
 };
 
-/* Runs lie in the file as bounds[i]..bounds[i + 1]; memory is shared out among them. */
-int merge_open(struct merge *m, const struct run_file *file, const uint64_t *bounds, uint32_t count, uint8_t *memory,
-	       size_t size, struct cel_error *e);
+/* Room for so many runs, at least 1: the caller sets the readers, then merge_start goes to their first items. */
+int merge_open(struct merge *m, uint32_t count, struct cel_error *e);
+int merge_start(struct merge *m, struct cel_error *e);
 void merge_close(struct merge *m); /* also of a zeroed one */
 /* The present item, NULL at the end. */
 const uint8_t *merge_item(const struct merge *m);

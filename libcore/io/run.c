@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file has no name (O_TMPFILE, or mkstemp and unlink where the file system has none), so that whatever ends the
- * process also frees the space. What is read back is still bounds-checked: a disk may be bad. */
+ * process also frees the space. What is read back is still bounds-checked: a disk may be bad. What was read is cut out of the
+ * file, so that its pages need not be written any more, and serve for what is written meanwhile. */
 #include "run.h"
 
 #include <errno.h>
@@ -13,6 +14,9 @@
 #include "extsort.h"
 #include "fault.h"
 #include "keysort.h"
+
+#define PAGE 4096u
+#define FREE_STEP (2u << 20)
 
 static int open_named(const char *directory)
 {
@@ -100,6 +104,18 @@ static int read_exactly(const struct run_reader *r, uint64_t offset, uint8_t *da
 	return 0;
 }
 
+/* Whole pages only, so neighbours in the file lose nothing; a file system that cannot do it keeps them until the end. */
+static void free_read(struct run_reader *r)
+{
+	uint64_t from = (r->freed + PAGE - 1) / PAGE * PAGE, to = r->offset / PAGE * PAGE;
+	if (to < from + FREE_STEP && r->offset < r->end)
+		return;
+	if (to <= from)
+		return;
+	(void)fallocate(r->file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from));
+	r->freed = to;
+}
+
 /* At least wanted bytes at start, as many as there is room for; wanted <= capacity. */
 static int refill(struct run_reader *r, size_t wanted, struct cel_error *e)
 {
@@ -117,6 +133,7 @@ static int refill(struct run_reader *r, size_t wanted, struct cel_error *e)
 		return rc;
 	r->filled += size;
 	r->offset += size;
+	free_read(r);
 	return 0;
 }
 
@@ -141,9 +158,34 @@ static int read_big(struct run_reader *r, size_t size, struct cel_error *e)
 	return 0;
 }
 
+void run_reader_init(struct run_reader *r, const struct run_file *file, uint64_t start, uint64_t end, uint8_t *buffer,
+		     size_t capacity)
+{
+	*r = (struct run_reader){
+		.file = file, .offset = start, .freed = start, .end = end, .buffer = buffer, .capacity = capacity};
+}
+
+void run_reader_init_entries(struct run_reader *r, const struct keysort_entry *entries, size_t n)
+{
+	*r = (struct run_reader){.entries = entries, .entries_end = entries + n};
+}
+
+static int next_entry(struct run_reader *r)
+{
+	if (r->entries == r->entries_end)
+		return 0;
+	r->item = r->entries++->item;
+	r->prefix = key_prefix(item_key(r->item), 0);
+	if (r->entries_end - r->entries > 2)
+		__builtin_prefetch(r->entries[2].item);
+	return 0;
+}
+
 int run_reader_next(struct run_reader *r, struct cel_error *e)
 {
 	r->item = NULL;
+	if (r->file == NULL)
+		return next_entry(r);
 	if (r->start == r->filled && r->offset == r->end)
 		return 0;
 	int rc = refill(r, ITEM_HEAD, e);

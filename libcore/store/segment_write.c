@@ -95,7 +95,7 @@ int segment_writer_new(const char *directory, struct segment_writer **out, struc
 	w->recent = mem_calloc(RECENT_SLOTS, sizeof *w->recent);
 	int rc = w->recent == NULL ? error_nomem(e, RECENT_SLOTS * sizeof *w->recent) : 0;
 	if (rc == 0)
-		rc = extsort_new(SORT_MEMORY, directory, &w->sort, e);
+		rc = extsort_new(SORT_MEMORY, 1, directory, &w->sort, e);
 	if (rc == 0)
 		rc = create_file(w, directory, e);
 	if (rc == 0)
