@@ -28,6 +28,7 @@ struct conveyor {
 	pthread_cond_t changed;
 	uint64_t filled, taken, given; /* the box handed out is number given - 1 */
 	bool is_filling, is_ended, is_stopping;
+	bool is_later; /* there was nothing to fill with, and nobody has waited for it yet */
 	pthread_t *threads;
 	uint32_t n_threads;
 	struct place places[];
@@ -89,8 +90,11 @@ static void fill_one(struct conveyor *c)
 	int rc = c->plan.fill(c->plan.context, c->plan.boxes[number % c->plan.n_boxes], &p->error);
 	pthread_mutex_lock(&c->lock);
 	c->is_filling = false;
-	c->filled += rc != 0;
-	if (rc < 0) {
+	c->is_later = rc == CONVEYOR_LATER;
+	c->filled += rc != 0 && !c->is_later;
+	if (c->is_later) {
+		pthread_cond_broadcast(&c->changed);
+	} else if (rc < 0) {
 		settle(c, number, rc);
 	} else {
 		c->is_ended |= rc == 0;
@@ -115,7 +119,7 @@ static void work_on_one(struct conveyor *c)
 /* With the lock held, which is let go meanwhile. False: there is nothing to do. */
 static bool do_something(struct conveyor *c)
 {
-	if (!c->is_ended && !c->is_filling && has_room(c))
+	if (!c->is_ended && !c->is_filling && !c->is_later && has_room(c))
 		fill_one(c);
 	else if (c->taken < c->filled)
 		work_on_one(c);
@@ -135,6 +139,19 @@ static void *thread_main(void *conveyor)
 	return NULL;
 }
 
+/* With the lock held, which is let go meanwhile. Only the caller comes here, and a box that could be filled is what it needs. */
+static void wait_for_more(struct conveyor *c)
+{
+	struct place *p = place_of(c, c->filled);
+	c->is_filling = true;
+	pthread_mutex_unlock(&c->lock);
+	int rc = c->plan.wait(c->plan.context, &p->error);
+	pthread_mutex_lock(&c->lock);
+	c->is_filling = c->is_later = false;
+	if (rc < 0)
+		settle(c, c->filled++, rc);
+}
+
 int conveyor_next(struct conveyor *c, void **box, struct cel_error *e)
 {
 	pthread_mutex_lock(&c->lock);
@@ -143,10 +160,16 @@ int conveyor_next(struct conveyor *c, void **box, struct cel_error *e)
 		number--; /* the same error again */
 	else
 		c->given++; /* the box that the caller had is free again */
+	c->is_later = false; /* ask again */
 	pthread_cond_broadcast(&c->changed);
-	while (number < c->filled ? !place_of(c, number)->is_done : !c->is_ended || c->is_filling)
-		if (!do_something(c))
+	while (number < c->filled ? !place_of(c, number)->is_done : !c->is_ended || c->is_filling) {
+		if (do_something(c))
+			continue;
+		if (c->is_later && number == c->filled && !c->is_ended)
+			wait_for_more(c);
+		else
 			pthread_cond_wait(&c->changed, &c->lock);
+	}
 	int rc = 0;
 	if (number < c->filled) {
 		rc = place_of(c, number)->result;

@@ -10,13 +10,18 @@
 struct cel_error;
 struct conveyor;
 
+#define CONVEYOR_LATER 2
+
 struct conveyor_plan {
 	uint32_t n_boxes; /* that may be under way: twice the threads and one more keep all of them busy */
 	uint32_t threads; /* with the caller's; 1: everything happens in conveyor_next */
 	void *const *boxes;
 	void *context;
-	/* The next piece into the box: 1, 0 if nothing is left, or an error. One call at a time, not always on the same thread. */
+	/* The next piece into the box: 1, 0 if nothing is left, or an error. One call at a time, not always on the same thread. It may
+	 * also say CONVEYOR_LATER, which it must if it would have to wait for somebody else (what lies in the box by then stays there
+	 * for the next call): `wait` is called then, but only where nothing else is left to do. Without one it may not. */
 	int (*fill)(void *context, void *box, struct cel_error *e);
+	int (*wait)(void *context, struct cel_error *e); /* 0 or an error; on the caller's thread; may be NULL */
 	/* What a box needs no other for: 0 or an error. */
 	int (*work)(void *context, void *box, struct cel_error *e);
 };

@@ -66,40 +66,34 @@ static int wait_readable(struct stream *s, struct cel_error *e)
 	return 0;
 }
 
-static int decode_block(struct stream *s, struct cel_error *e)
+/* What comes next, of up to `size` bytes, to `to`; sets is_end if it is nothing. */
+static int decode_block(struct stream *s, uint8_t *to, size_t size, size_t *made, struct cel_error *e)
 {
 	for (;;) {
 		struct slice in;
 		int rc = stream_peek(s->packed, 1, &in, e);
 		if (rc < 0)
 			return rc;
-		size_t had = in.size, made = 0;
-		rc = decoder_run(s->decoder, &in, had == 0, s->buffer, s->buffer_size, &made, e);
+		size_t had = in.size;
+		*made = 0;
+		rc = decoder_run(s->decoder, &in, had == 0, to, size, made, e);
 		if (rc < 0)
 			return rc;
 		stream_consume(s->packed, had - in.size);
-		s->is_end = rc == 0 && made == 0;
-		if (made > 0 || s->is_end) {
-			s->block = slice_make(s->buffer, made);
+		s->is_end = rc == 0 && *made == 0;
+		if (*made > 0 || s->is_end)
 			return 0;
-		}
 	}
 }
 
-static int read_block(struct stream *s, struct cel_error *e)
+static int read_to(struct stream *s, uint8_t *to, size_t size, size_t *made, struct cel_error *e)
 {
-	if (s->buffer == NULL) {
-		s->buffer = mem_alloc(s->buffer_size);
-		if (s->buffer == NULL)
-			return error_nomem(e, s->buffer_size);
-	}
 	if (s->packed != NULL)
-		return decode_block(s, e);
+		return decode_block(s, to, size, made, e);
 	for (;;) {
-		ssize_t got = s->is_regular ? io_pread(s->fd, s->buffer, s->buffer_size, (off_t)(s->start + s->fetched))
-					    : io_read(s->fd, s->buffer, s->buffer_size);
+		ssize_t got = s->is_regular ? io_pread(s->fd, to, size, (off_t)(s->start + s->fetched)) : io_read(s->fd, to, size);
 		if (got >= 0) {
-			s->block = slice_make(s->buffer, (size_t)got);
+			*made = (size_t)got;
 			s->is_end = got == 0;
 			return s->is_end && s->child != NULL ? child_finish(s->child, e) : 0;
 		}
@@ -111,6 +105,19 @@ static int read_block(struct stream *s, struct cel_error *e)
 				return rc;
 		}
 	}
+}
+
+static int read_block(struct stream *s, struct cel_error *e)
+{
+	size_t made = 0;
+	if (s->buffer == NULL) {
+		s->buffer = mem_alloc(s->buffer_size);
+		if (s->buffer == NULL)
+			return error_nomem(e, s->buffer_size);
+	}
+	int rc = read_to(s, s->buffer, s->buffer_size, &made, e);
+	s->block = slice_make(s->buffer, made);
+	return rc;
 }
 
 /* Replaces s->block by the next one; of size 0 only at the end. */
@@ -219,6 +226,43 @@ void stream_consume(struct stream *s, size_t count)
 	if (copied > 0)
 		s->window = slice_make(s->block.data - copied, copied + s->block.size);
 	s->is_seam = false;
+}
+
+int stream_take(struct stream *s, void *to, size_t most, size_t *got, struct cel_error *e)
+{
+	*got = 0;
+	if (s->window.size == 0 && s->ring == NULL && most >= s->buffer_size && !s->is_end) {
+		int rc = read_to(s, to, most, got, e);
+		s->fetched += *got;
+		s->consumed += *got;
+		return rc;
+	}
+	struct slice window;
+	int rc = stream_peek(s, 1, &window, e);
+	if (rc < 0)
+		return rc;
+	*got = window.size < most ? window.size : most;
+	if (*got > 0)
+		memcpy(to, window.data, *got);
+	stream_consume(s, *got);
+	return 0;
+}
+
+bool stream_is_ready(const struct stream *s)
+{
+	if (s->window.size > 0 || s->is_end || s->is_regular)
+		return true;
+	if (s->packed != NULL)
+		return stream_is_ready(s->packed);
+	struct pollfd p = {.fd = s->fd, .events = POLLIN};
+	return poll(&p, 1, 0) != 0; /* an error, too, is had by reading */
+}
+
+int stream_wait(struct stream *s, struct cel_error *e)
+{
+	if (stream_is_ready(s))
+		return 0;
+	return s->packed != NULL ? stream_wait(s->packed, e) : wait_readable(s, e);
 }
 
 static int choose_source(struct stream *s, const struct stat *st, struct cel_error *e)

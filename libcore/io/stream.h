@@ -36,4 +36,11 @@ void stream_position(const struct stream *s, uint64_t *bytes, uint64_t *total);
 int stream_peek(struct stream *s, size_t wanted, struct slice *out, struct cel_error *e);
 void stream_consume(struct stream *s, size_t count); /* at most what the last peek returned */
 
+/* Moves 1 to `most` of the next bytes to `to`, as many as are at hand: *got is 0 at the end only. What is long goes there without
+ * a copy in between where read(2) is used. */
+int stream_take(struct stream *s, void *to, size_t most, size_t *got, struct cel_error *e);
+/* Whether the next byte, or the end, can be had without waiting for somebody else to write it. */
+bool stream_is_ready(const struct stream *s);
+int stream_wait(struct stream *s, struct cel_error *e); /* until it is */
+
 #endif

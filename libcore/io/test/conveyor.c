@@ -34,6 +34,10 @@ struct world {
 	_Atomic int n_filling;
 	_Atomic bool is_broken; /* one was worked on that another had */
 	bool is_slow;
+	bool is_hesitant;   /* says "later" first, for each box */
+	uint64_t hesitated; /* for this number already */
+	uint64_t n_waits, bad_wait;
+	pthread_t caller;
 };
 
 static void dawdle(const struct world *w, uint64_t number)
@@ -61,12 +65,15 @@ static int fill(void *context, void *b, struct cel_error *e)
 	enter(w, box);
 	if (atomic_fetch_add(&w->n_filling, 1) != 0)
 		w->is_broken = true;
-	box->number = w->next;
-	box->result = 0;
-	dawdle(w, w->next);
-	int rc = w->next < w->count;
-	if (w->next++ == w->bad_fill)
-		rc = error_set(e, CEL_EDATA, "filling %llu", (unsigned long long)w->bad_fill);
+	int rc = CONVEYOR_LATER;
+	if (!w->is_hesitant || w->hesitated > w->next) {
+		box->number = w->next;
+		box->result = 0;
+		dawdle(w, w->next);
+		rc = w->next < w->count;
+		if (w->next++ == w->bad_fill)
+			rc = error_set(e, CEL_EDATA, "filling %llu", (unsigned long long)w->bad_fill);
+	}
 	atomic_fetch_sub(&w->n_filling, 1);
 	leave(box);
 	return rc;
@@ -82,6 +89,17 @@ static int work(void *context, void *b, struct cel_error *e)
 	w->n_worked++;
 	leave(box);
 	return box->number == w->bad_work ? error_set(e, CEL_EIO, "working on %llu", (unsigned long long)w->bad_work) : 0;
+}
+
+static int wait_for_more(void *context, struct cel_error *e)
+{
+	struct world *w = context;
+	if (atomic_fetch_add(&w->n_filling, 1) != 0 || !pthread_equal(w->caller, pthread_self()))
+		w->is_broken = true;
+	w->n_waits++;
+	w->hesitated = w->next + 1;
+	atomic_fetch_sub(&w->n_filling, 1);
+	return w->next == w->bad_wait ? error_set(e, CEL_EIO, "waiting") : 0;
 }
 
 static struct conveyor *begin(struct world *w, uint64_t count, uint32_t n_boxes, uint32_t threads)
@@ -151,6 +169,36 @@ static void errors_stand_at_their_place(void **state)
 				assert_int_equal(rc, !is_met ? 0 : is_work ? CEL_EIO : CEL_EDATA);
 				assert_int_equal(drain(&w, c, &rc, &again), 0);
 				assert_string_equal(e.message, again.message);
+				conveyor_free(c);
+			}
+}
+
+/* Nothing comes but for who waits, and only the caller does so, when it has been given all that was there. */
+static void later_is_waited_for(void **state)
+{
+	(void)state;
+	struct cel_error e;
+	int rc;
+	for (uint32_t threads = 1; threads <= 4; threads++)
+		for (uint32_t n_boxes = 1; n_boxes <= BOXES_MAX; n_boxes += 4)
+			for (uint64_t bad = 0; bad < 60; bad += 29) {
+				struct world w = {0};
+				conveyor_free(begin(&w, 50, n_boxes, threads));
+				w.is_hesitant = true;
+				w.caller = pthread_self();
+				w.bad_wait = bad;
+				struct conveyor_plan plan = {.n_boxes = n_boxes, .threads = threads, .boxes = w.pointers, .context = &w,
+							     .fill = fill, .work = work, .wait = wait_for_more};
+				struct conveyor *c;
+				assert_int_equal(conveyor_new(&plan, &c, &e), 0);
+				uint64_t n = 0;
+				for (void *box; (rc = conveyor_next(c, &box, &e)) > 0; n++) {
+					assert_int_equal(((struct box *)box)->number, n);
+					assert_int_equal(w.n_waits, n + 1);
+				}
+				assert_int_equal(rc, bad <= 50 ? CEL_EIO : 0);
+				assert_int_equal(n, bad <= 50 ? bad : 50);
+				assert_false(w.is_broken);
 				conveyor_free(c);
 			}
 }
@@ -240,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order_is_kept),
 		cmocka_unit_test(errors_stand_at_their_place),
+		cmocka_unit_test(later_is_waited_for),
 		cmocka_unit_test(may_be_left_half_way),
 		cmocka_unit_test(without_memory),
 		cmocka_unit_test(signals_are_the_callers),

@@ -20,7 +20,7 @@
 #include "cel.h"
 #include "fault.h"
 
-#define N_TESTS 12u
+#define N_TESTS 13u
 #define BIG (5u << 20) /* over the size from which a ring is used unasked */
 
 static uint8_t *content;
@@ -53,10 +53,22 @@ static void set_file_size(size_t size)
 /* Reads to the end with random sizes; 0 if all bytes are as expected, else the error code. */
 static int read_all(struct stream *s, size_t from, size_t size, size_t peek_max, struct cel_error *e)
 {
+	static uint8_t taken[300000];
 	size_t at = from;
 	for (;;) {
 		size_t wanted = 1 + random_next() % peek_max;
 		struct slice got;
+		if (random_next() % 4 == 0) { /* the other way to have them */
+			size_t n, most = wanted < sizeof taken ? wanted : sizeof taken;
+			int rc = stream_take(s, taken, most, &n, e);
+			if (rc < 0)
+				return rc;
+			assert_true(n <= most && n <= size - at && (n > 0 || at == size));
+			assert_memory_equal(taken, content + at, n);
+			at += n;
+			assert_int_equal(stream_offset(s), at - from);
+			continue;
+		}
 		int rc = stream_peek(s, wanted, &got, e);
 		if (rc < 0)
 			return rc;
@@ -147,6 +159,40 @@ static void test_pipes(void **state)
 }
 
 /* Leaving a stream in the middle must not hang or lose the descriptor of somebody else. */
+static void test_ready(void **state)
+{
+	(void)state;
+	int fds[2];
+	struct stream *s;
+	struct slice got;
+	struct cel_error e;
+	uint8_t byte;
+	size_t n;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(stream_open_fd(fds[0], "pipe", &s, &e), 0);
+	assert_false(stream_is_ready(s));
+	assert_int_equal(write(fds[1], "ab", 2), 2);
+	assert_true(stream_is_ready(s));
+	assert_int_equal(stream_wait(s, &e), 0);
+	assert_int_equal(stream_peek(s, 1, &got, &e), 0);
+	assert_int_equal(stream_take(s, &byte, 1, &n, &e), 0);
+	assert_true(n == 1 && byte == 'a');
+	assert_true(stream_is_ready(s)); /* the other one */
+	assert_int_equal(stream_take(s, &byte, 1, &n, &e), 0);
+	assert_true(n == 1 && byte == 'b');
+	assert_false(stream_is_ready(s));
+	close(fds[1]);
+	assert_true(stream_is_ready(s)); /* for the end */
+	assert_int_equal(stream_take(s, &byte, 1, &n, &e), 0);
+	assert_int_equal(n, 0);
+	assert_true(stream_is_ready(s));
+	stream_free(s);
+	set_file_size(1);
+	assert_int_equal(stream_open(path, &s, &e), 0);
+	assert_true(stream_is_ready(s));
+	stream_free(s);
+}
+
 static void test_early_end(void **state)
 {
 	(void)state;
@@ -408,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_odd_inputs),      cmocka_unit_test(test_standard_input),
 		cmocka_unit_test(test_ring_refused),    cmocka_unit_test(test_error_then_again),
 		cmocka_unit_test(test_read_faults),     cmocka_unit_test(test_memory_faults),
+		cmocka_unit_test(test_ready),
 		cmocka_unit_test(test_wrong_mode),      cmocka_unit_test(test_negative_control),
 	};
 	static char modes[][8] = {"", "read", "uring"};
