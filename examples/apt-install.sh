@@ -13,7 +13,7 @@ for set in "$@"; do
 	case $set in
 	build)
 		packages="$packages gcc g++ libc6-dev make autoconf automake libtool pkg-config"
-		packages="$packages liburing-dev liblmdb-dev libsleef-dev libssl-dev libsimdjson-dev"
+		packages="$packages liburing-dev liblmdb-dev libsleef-dev libssl-dev libsimdjson-dev libfast-float-dev"
 		packages="$packages zlib1g-dev libzstd-dev liblzma-dev libzip-dev libhdf5-dev libjq-dev libedit-dev"
 		;;
 	test)

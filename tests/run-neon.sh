@@ -20,7 +20,7 @@ libdir=$sysroot/usr/lib/aarch64-linux-gnu
 triple=aarch64-linux-gnu
 qemu="qemu-aarch64-static -L /usr/$triple"
 unset CEL_SIMD CEL_STORE
-packages="libcmocka-dev libcmocka0 libsimdjson-dev libsimdjson14 liblmdb-dev liblmdb0 libsleef-dev libsleef3 libssl-dev libssl3 liburing-dev liburing2
+packages="libcmocka-dev libcmocka0 libsimdjson-dev libsimdjson14 libfast-float-dev liblmdb-dev liblmdb0 libsleef-dev libsleef3 libssl-dev libssl3 liburing-dev liburing2
 zlib1g-dev zlib1g libzstd-dev libzstd1 liblzma-dev liblzma5"
 export PKG_CONFIG_LIBDIR="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$sysroot"
 export CMOCKA_MESSAGE_OUTPUT=TAP CEL_SRCDIR="$srcdir" CEL_BUILDDIR="$build/tree"

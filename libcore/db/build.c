@@ -158,7 +158,7 @@ int cel_build_add(struct cel_build *build, const char *path, const struct cel_so
 		e = &own; /* skipped rows are reported from it */
 	if (build->is_ended)
 		return error_set(e, CEL_EUSAGE, "the build has ended");
-	struct reader_options options = {.schema = &build->schema};
+	struct reader_options options = {.schema = &build->schema, .threads = db_thread_count(build->options.threads)};
 	db_reader_options(source, &options);
 	struct reader *reader;
 	int rc = reader_open(path, &options, &reader, e);

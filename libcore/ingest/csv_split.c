@@ -108,12 +108,38 @@ static int take_quoted(struct splitter *s, struct csv_field *out)
 		count_lines(s, start, end);
 		bool is_copy = copy->size > copied;
 		*out = (struct csv_field){.text = slice_make(is_copy ? NULL : s->text.data + start, end - start),
-					  .is_quoted = true};
+					  .is_quoted = true, .is_copied = is_copy};
 		if (is_copy) /* without an address: to be found behind those before it */
 			out->text.size = copy->size - copied;
 		s->at = quote != NULL ? end + 1 : end;
 		return end_quoted(s);
 	}
+}
+
+/* Only a quote at the beginning of a field opens one, so quotes are all that is looked at, and what stands before them. */
+size_t csv_cut(struct slice text, uint8_t delimiter)
+{
+	const uint8_t *p = text.data, *end = text.data + text.size, *found = NULL;
+	for (const uint8_t *outside = p; p < end;) { /* outside: where what is outside of quotes began */
+		const uint8_t *quote = memchr(p, '"', (size_t)(end - p));
+		const uint8_t *stop = quote != NULL ? quote : end;
+		bool is_opening = quote != NULL && (quote == text.data || quote[-1] == delimiter || quote[-1] == '\n');
+		if (quote != NULL && !is_opening) {
+			p = quote + 1;
+			continue;
+		}
+		const uint8_t *newline = memrchr(outside, '\n', (size_t)(stop - outside));
+		found = newline != NULL ? newline : found;
+		if (quote == NULL)
+			break;
+		p = quote + 1;
+		do { /* to the closing one; two of them stand for one */
+			quote = memchr(p, '"', (size_t)(end - p));
+			p = quote != NULL ? quote + 1 : end;
+		} while (p < end && *p == '"' && p++);
+		outside = p;
+	}
+	return found != NULL ? (size_t)(found - text.data) + 1 : 0;
 }
 
 /* Copied fields stand behind each other in the order of the row. */

@@ -10,6 +10,7 @@
 struct csv_field {
 	struct slice text; /* without quotes; after a split: in the text, or in the row's own memory */
 	bool is_quoted;
+	bool is_copied; /* it is in the row's own memory */
 };
 
 /* A zeroed one is ready for use. */
@@ -28,6 +29,9 @@ void csv_row_release(struct csv_row *row);
  * field that begins with a quote goes on to the closing one, in which two quotes stand for one; elsewhere quotes are
  * characters like others. 1 a row, 0 the text ends before the row does (only if !is_end), or CEL_ENOMEM. */
 int csv_split(struct slice text, bool is_end, uint8_t delimiter, struct csv_row *row, struct cel_error *e);
+
+/* How many bytes of a text that begins with a row are whole rows. Ends of line within quotes end none. */
+size_t csv_cut(struct slice text, uint8_t delimiter);
 
 static inline const struct csv_field *csv_field(const struct csv_row *row, size_t i)
 {

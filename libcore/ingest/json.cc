@@ -17,7 +17,7 @@
 namespace ondemand = simdjson::ondemand;
 using simdjson::error_code;
 
-static_assert(JSON_PADDING >= simdjson::SIMDJSON_PADDING, "padding");
+static_assert(JSON_PADDING >= simdjson::SIMDJSON_PADDING && JSON_PADDING >= DECIMAL_MARGIN, "padding");
 
 struct json_parser {
 	ondemand::parser parser;
@@ -101,8 +101,10 @@ int read_numbers(walk &w, ondemand::value value)
 	if (error)
 		return fail(w, error);
 	std::string_view text;
-	if (!array.raw_json().get(text) && decimal_read_array(text.data(), text.size(), w.numbers, w.capacity, &w.result->count))
-		return emit(w, JSON_NUMBERS);
+	const char *end;
+	error = array.raw_json().get(text);
+	if (!error && decimal_read_array(text.data(), text.size(), w.numbers, w.capacity, &w.result->count, &end))
+		return emit(w, JSON_NUMBERS, text.substr(0, 0));
 	/* It is wrong, and a look at each element tells what. */
 	bool has_elements;
 	if ((error = array.reset().get(has_elements)))
@@ -126,7 +128,7 @@ int read_numbers(walk &w, ondemand::value value)
 		count++;
 	}
 	w.result->count = count;
-	return emit(w, JSON_NUMBERS);
+	return emit(w, JSON_NUMBERS, text.substr(0, 0));
 }
 
 int visit(walk &w, ondemand::value value);

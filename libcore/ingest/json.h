@@ -23,7 +23,7 @@ enum json_event {
 	JSON_STRING,  /* text: without escapes */
 	JSON_NUMBER,  /* text: as written */
 	JSON_LITERAL, /* text: true, false or null */
-	JSON_NUMBERS, /* an array of numbers that a sink asked for as such; no text */
+	JSON_NUMBERS, /* an array of numbers that a sink asked for as such; text: its place, of size 0 */
 };
 
 /* What an event function answers. */
@@ -52,8 +52,9 @@ struct json_result {
 struct json_parser *json_parser_new(void);
 void json_parser_free(struct json_parser *p);
 
-/* Parses one document of `size` bytes; text must be followed by JSON_PADDING readable bytes. Up to `capacity` numbers
- * of an array asked for as numbers are stored; more are only counted. 0 or an enum json_fault, and then *result. */
+/* Parses one document of `size` bytes; text must be followed by JSON_PADDING readable bytes, and where numbers are asked for
+ * come after as many. Up to `capacity` numbers of an array asked for as numbers are stored; more are only counted. 0 or an enum
+ * json_fault, and then *result. */
 #define JSON_PADDING 64
 int json_parse(struct json_parser *p, const char *text, size_t size, json_event_fn *event, void *context,
 	       double *numbers, size_t capacity, struct json_result *result);

@@ -41,6 +41,7 @@ struct reader_options {
 	uint32_t raw_dim;
 	const char *member;        /* of .npz and HDF5: which array; NULL: the only one, or "train" */
 	bool is_id_optional;       /* queries: rows may be without id */
+	uint32_t threads;          /* that may parse text, with the caller's; 0: only that. The rows are the same */
 };
 
 struct reader_row {

@@ -177,103 +177,6 @@ static void test_too_many(void **state)
 	free(text);
 }
 
-static void test_decimals(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *text;
-		double value; /* 7777: no number */
-		bool is_json;
-	} CASES[] = {
-		{"0", 0, true}, {"-0", 0, true}, {"12", 12, true}, {"-1.5e3", -1500, true}, {"+2", 2, false}, {"1e+2", 100, true},
-		{".5", 0.5, false}, {"5.", 5, false}, {"007", 7, false}, {"0.1", 0.1, true}, {"16777217", 16777217, true},
-		{"1e400", INFINITY, true}, {"-1e400", -INFINITY, true}, {"1e-400", 0, true}, {"4.9e-324", 4.9e-324, true},
-		{"inf", INFINITY, false}, {"-Infinity", -INFINITY, false},
-		{"0.1000000000000000055511151231257827021181583404541015625", 0.1, true},
-		{"", 7777, false}, {"-", 7777, false}, {"+", 7777, false}, {"+-1", 7777, false}, {"--1", 7777, false}, {"1,5", 7777, false},
-		{"0x10", 7777, false}, {"1e", 7777, false}, {"e1", 7777, false}, {"1 ", 7777, false}, {" 1", 7777, false},
-		{"1_0", 7777, false}, {"1.2.3", 7777, false}, {".", 7777, false}, {"-.", 7777, false}, {"1e5x", 7777, false},
-	};
-	for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-		double value = 7777;
-		bool is_number = decimal_read(CASES[i].text, strlen(CASES[i].text), &value);
-		if (is_number != (CASES[i].value != 7777) || (is_number && value != CASES[i].value) ||
-		    decimal_is_json(CASES[i].text, strlen(CASES[i].text)) != CASES[i].is_json)
-			fail_msg("'%s' is read as %d %g", CASES[i].text, is_number, value);
-	}
-	double value;
-	assert_true(decimal_read("nan", 3, &value) && isnan(value));
-}
-
-static bool is_same_double(double a, double b)
-{
-	return memcmp(&a, &b, sizeof a) == 0;
-}
-
-/* Random numbers in many spellings, against strtod. */
-static void test_random_arrays(void **state)
-{
-	(void)state;
-	static const char *const BLANKS[] = {"", " ", "", "\n\t", "  "};
-	const char *scale = getenv("CEL_TEST_SCALE");
-	unsigned rounds = 4000 * (scale != NULL ? (unsigned)atoi(scale) : 1);
-	for (unsigned round = 0; round < rounds; round++) {
-		char text[3000] = "[";
-		double want[20], got[20];
-		size_t n = random_next() % 21, length = 1, count = 999;
-		for (size_t i = 0; i < n; i++) {
-			char number[80];
-			double value;
-			uint64_t bits = random_next();
-			memcpy(&value, &bits, sizeof value);
-			if (!isfinite(value) || random_next() % 4 != 0)
-				value = ((double)(int64_t)random_next()) / pow(10, (double)(random_next() % 24));
-			int digits = 1 + (int)(random_next() % 24);
-			snprintf(number, sizeof number, random_next() % 3 != 0 ? "%.*g" : "%.*e", digits, value);
-			want[i] = strtod(number, NULL);
-			if (!isfinite(want[i])) /* rounded up beyond the largest */
-				want[i] = strtod(strcpy(number, "-0.0"), NULL);
-			length += (size_t)snprintf(text + length, sizeof text - length, "%s%s%s%s", i > 0 ? "," : "",
-						   BLANKS[random_next() % 5], number, BLANKS[random_next() % 5]);
-		}
-		text[length++] = ']';
-		memset(text + length, '7', DECIMAL_PADDING); /* is not to be taken for a part of it */
-		assert_true(decimal_read_array(text, length, got, 20, &count));
-		assert_int_equal(count, n);
-		for (size_t i = 0; i < n; i++)
-			if (!is_same_double(got[i], want[i]))
-				fail_msg("number %zu of %.*s is read as %.17g, not %.17g", i, (int)length, text, got[i], want[i]);
-		assert_false(decimal_read_array(text, length - 1, got, 20, &count)); /* cut before its bracket */
-	}
-	double number = 0; /* control: the comparison sees the last bit */
-	size_t count;
-	assert_true(decimal_read_array("[0.30000000000000004]                ", 21, &number, 1, &count));
-	assert_false(is_same_double(number, 0.3));
-}
-
-static void test_arrays(void **state)
-{
-	(void)state;
-	static const char *const GOOD[] = {"[]", "[ ]  ", "[0]", "[-0.0,1E5 , 2e-05]\n", "[10000000000000000000000,1e22,1e23]"};
-	static const char *const BAD[] = {
-		"", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1,,2]", "[1 2]", "[01]", "[-01]", "[00]", "[1.]", "[.5]", "[+1]", "[-]",
-		"[--1]", "[1e]", "[1e+]", "[1e5.5]", "[1.2.3]", "[1e400]", "[-1e400]", "[1e99999999999]", "[0x1]", "[null]", "[\"1\"]",
-		"[[1]]", "[1]]", "[1] 2", "[1]x", "{1}", "1", "[NaN]", "[Infinity]", "[1_0]", "[- 1]", "[1e 5]", "[1 .5]",
-	};
-	double numbers[2];
-	size_t count;
-	for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD + sizeof BAD / sizeof *BAD; i++) {
-		bool is_good = i < sizeof GOOD / sizeof *GOOD;
-		const char *text = is_good ? GOOD[i] : BAD[i - sizeof GOOD / sizeof *GOOD];
-		char padded[100] = "";
-		snprintf(padded, sizeof padded, "%s", text);
-		if (decimal_read_array(padded, strlen(text), numbers, 2, &count) != is_good)
-			fail_msg("%s is %s", text, is_good ? "refused" : "taken");
-	}
-	assert_true(decimal_read_array("[1,2,3,4,5]                  ", 11, numbers, 2, &count));
-	assert_true(count == 5 && numbers[0] == 1 && numbers[1] == 2);
-}
-
 int main(void)
 {
 	const char *seed = getenv("CEL_TEST_SEED");
@@ -281,7 +184,6 @@ int main(void)
 	printf("# CEL_TEST_SEED=%llu\n", (unsigned long long)random_state);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_rows), cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_decimals),  cmocka_unit_test(test_random_arrays), cmocka_unit_test(test_arrays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
