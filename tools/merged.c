@@ -84,6 +84,7 @@ void merged_init(struct merged *m, const struct cli *cli, struct cel_merge_optio
 	options->on_conflict = on_conflict;
 	options->on_progress = on_progress;
 	options->context = m;
+	options->is_without_counts = cli->is_quiet && !cli->is_json; /* nobody would see them */
 }
 
 static void print_json_result(const char *collection, bool is_dry_run, const struct cel_merge_result *r)

@@ -174,7 +174,7 @@ static int go_there(struct merging *m, const char *rev, const struct db_rev *tip
 	bool is_adopted = m->result->outcome == CEL_MERGE_ADOPTED; /* the tree is the head's */
 	struct store_read *read = is_adopted ? m->ours : m->theirs;
 	int rc = is_adopted ? 0 : db_rev_need_tree(read, tip, e);
-	if (rc == 0)
+	if (rc == 0 && !m->options.is_without_counts)
 		rc = prolly_diff_count(m->ours, &m->head.commit.tree, read, &tip->commit.tree, &counts, e);
 	if (rc == 0)
 		rc = prolly_count(read, &tip->commit.tree, &m->result->records, e);
@@ -217,7 +217,7 @@ static int merge_records(struct merging *m, const char *rev, const struct db_rev
 	if (rc == 0)
 		rc = merge_base_new(m->ours, other, ancestry->bases, ancestry->n_bases, &m->base, e);
 	if (rc == 0)
-		rc = merging_trees(m, m->theirs, &tip->commit.tree, &root, e);
+		rc = merging_trees(m, &tip->commit.tree, &root, e);
 	if (rc < 0 || merging_has_failed(m))
 		return rc;
 	if (m->batch == NULL) {

@@ -156,6 +156,9 @@ static int merge_patch(struct merging *m, const struct changes *changes, const s
 	while (rc == 0 && (rc = changes->next(changes->context, &change, e)) > 0)
 		rc = merge_change(m, head, &change, e);
 	prolly_cursor_free(head);
+	if (rc == 0)
+		rc = prolly_count(m->ours, &m->head.commit.tree, &m->result->records, e);
+	m->result->records += m->result->added - m->result->deleted;
 	return rc < 0 ? rc : merging_close_update(m, root, e);
 }
 

@@ -52,7 +52,7 @@ static int revert(struct merging *m, const char *text, const char *wanted, struc
 	if (rc == 0)
 		rc = merge_base_of_tree(m->ours, &rev.commit.tree, &m->base, e);
 	if (rc == 0)
-		rc = merging_trees(m, m->ours, &parent.commit.tree, &root, e);
+		rc = merging_trees(m, &parent.commit.tree, &root, e);
 	if (rc < 0)
 		return rc;
 	snprintf(message, sizeof message, "revert %s", cid);

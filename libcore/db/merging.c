@@ -13,7 +13,6 @@
 #include "threeway.h"
 
 #define PROGRESS_RECORDS 8192u
-#define NODES_ALONE 64u /* read in the time that it takes to start a thread */
 
 static double seconds_now(void)
 {
@@ -130,12 +129,6 @@ int merging_open_update(struct merging *m, struct cel_error *e)
 int merging_close_update(struct merging *m, struct cid *root, struct cel_error *e)
 {
 	struct prolly_update_stats stats;
-	const struct cel_merge_result *r = m->result;
-	uint64_t before;
-	int rc = prolly_count(m->ours, &m->head.commit.tree, &before, e);
-	if (rc < 0)
-		return rc;
-	m->result->records = before + r->added - r->deleted;
 	*root = m->head.commit.tree;
 	return m->update == NULL ? 0 : prolly_update_finish(m->update, root, &stats, e);
 }
@@ -244,35 +237,38 @@ static int ask_base(void *context, struct slice id, struct prolly_record *out, s
 static int take(void *context, const struct prolly_change *change, struct cel_error *e)
 {
 	struct merging *m = context;
+	struct prolly_update *update = m->update;
 	int rc = 0;
-	if (m->update != NULL)
-		rc = change->kind == PROLLY_DELETED   ? prolly_update_delete(m->update, change->before.id, e)
-		     : change->kind == PROLLY_CHANGED ? prolly_update_replace(m->update, &change->after, change->leaf, change->twin, e)
-						      : prolly_update_put(m->update, &change->after, e);
+	if (update != NULL)
+		rc = change->kind == PROLLY_SUBTREE   ? prolly_update_graft(update, &change->span, m->theirs, e)
+		     : change->kind == PROLLY_DELETED ? prolly_update_delete(update, change->before.id, e)
+		     : change->kind == PROLLY_CHANGED ? prolly_update_replace(update, &change->after, change->leaf, e)
+						      : prolly_update_put(update, &change->after, e);
 	return rc < 0 ? rc : merging_took(m, e);
 }
 
-int merging_trees(struct merging *m, struct store_read *read, const struct cid *theirs, struct cid *root,
-		  struct cel_error *e)
+int merging_trees(struct merging *m, const struct cid *theirs, struct cid *root, struct cel_error *e)
 {
 	struct prolly_merge_counts counts;
-	struct prolly_merge merge = {.read_ours = m->ours, .read_theirs = read, .ours = &m->head.commit.tree,
-				     .theirs = theirs, .base = ask_base, .decide = merging_decide, .take = take, .context = m};
+	struct prolly_merge merge = {.read_ours = m->ours, .read_theirs = m->theirs, .ours = &m->head.commit.tree,
+				     .theirs = theirs, .base = ask_base, .decide = merging_decide, .take = take, .context = m,
+				     .is_without_counts = m->options.is_without_counts};
 	struct cid base_root;
 	int rc = merge_base_tree(m->base, &merge.read_base, &base_root, e);
 	if (rc > 0)
 		merge.base_root = &base_root;
-	if (db_thread_count(m->options.threads) > 1)
-		merge.nodes_alone = NODES_ALONE;
 	if (rc >= 0)
 		rc = merging_open_update(m, e);
 	if (rc == 0)
 		rc = prolly_merge(&merge, &counts, e);
 	if (rc < 0)
 		return rc;
-	m->result->added = counts.added;
-	m->result->replaced = counts.replaced;
-	m->result->deleted = counts.deleted;
+	m->result->records = counts.records;
+	if (!m->options.is_without_counts) {
+		m->result->added = counts.added;
+		m->result->replaced = counts.replaced;
+		m->result->deleted = counts.deleted;
+	}
 	return merging_close_update(m, root, e);
 }
 
@@ -305,7 +301,7 @@ int merging_commit_tree(struct merging *m, const struct cid *root, const char *r
 		return 0;
 	bool is_same = m->batch != NULL && cid_equal(root, &m->head.commit.tree);
 	if (m->batch == NULL)
-		is_same = m->result->added + m->result->replaced + m->result->deleted == 0;
+		is_same = m->n_taken == 0;
 	m->result->outcome = is_same ? CEL_MERGE_UNCHANGED : CEL_MERGE_MERGED;
 	if (is_same)
 		return 0;

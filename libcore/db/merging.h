@@ -48,10 +48,9 @@ int merging_finish(struct merging *m, int rc, struct cel_error *e);
 int merging_open_update(struct merging *m, struct cel_error *e);
 int merging_close_update(struct merging *m, struct cid *root, struct cel_error *e);
 
-/* Merges the tree `theirs`, read through `read`, into the head's on m->base; fills in the result's counts. Linked values must
+/* Merges the tree `theirs`, read through m->theirs, into the head's on m->base; fills in the result's counts. All of it must
  * be in our store or in the batch, unless nothing is written. */
-int merging_trees(struct merging *m, struct store_read *read, const struct cid *theirs, struct cid *root,
-		  struct cel_error *e);
+int merging_trees(struct merging *m, const struct cid *theirs, struct cid *root, struct cel_error *e);
 /* A conflict: notes it. PROLLY_OURS, PROLLY_THEIRS or an error. */
 int merging_decide(void *merging, struct slice id, const struct prolly_record *base, const struct prolly_record *ours,
 		   const struct prolly_record *theirs, struct cel_error *e);

@@ -114,6 +114,7 @@ static size_t piece_length(const struct chunker *c, size_t start)
 static int cut_long_run(struct chunker *c, size_t start, size_t length, struct cel_error *e)
 {
 	size_t end = start + length;
+	c->has_cut = true;
 	MEM_CLEANUP uint64_t *hashes = mem_calloc(end, sizeof *hashes);
 	if (hashes == NULL)
 		return error_nomem(e, end * sizeof *hashes);

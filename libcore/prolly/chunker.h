@@ -34,6 +34,7 @@ struct chunker {
 	size_t candidate; /* may yet close the run; SIZE_MAX: none */
 	size_t run;       /* entries of the runs that are closed; 0 while one is open */
 	size_t front;     /* of these, given out as nodes */
+	bool has_cut;     /* a run over the cap, ever */
 };
 
 void chunker_init(struct chunker *c, uint32_t level, chunk_hash_fn *hash);

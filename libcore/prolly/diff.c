@@ -35,6 +35,7 @@ struct prolly_diff {
 	struct side a, b;
 	bool is_a_done, is_b_done; /* the item was given out: to be passed at the next call */
 	prolly_diff_filter_fn *filter;
+	struct prolly_span span; /* that it was asked about last */
 	void *filter_context;
 	bool is_broken;
 	size_t last_size; /* 0: no end but that of the trees */
@@ -220,6 +221,15 @@ static bool is_before(const struct side *x, const struct side *y)
 	return y->level == 0 && slice_compare(key_of(x), key_of(y)) < 0;
 }
 
+/* Does the tree end with the item? */
+static bool is_last(const struct side *s)
+{
+	for (uint32_t level = s->level; level <= s->top; level++)
+		if (s->frames[level].i + 1 < s->frames[level].node.n)
+			return false;
+	return true;
+}
+
 /* What stands behind the item's key: a record's values, a subtree's CID and count. Canonical, so bytes tell. */
 static struct slice rest_of(const struct side *s, uint64_t *count)
 {
@@ -263,32 +273,34 @@ void prolly_diff_set_filter(struct prolly_diff *d, prolly_diff_filter_fn *filter
 	d->filter_context = context;
 }
 
-/* 1 if the items, which differ, are to be passed. */
+/* The items differ. */
 static int ask_filter(struct prolly_diff *d, struct cel_error *e)
 {
 	const struct side *a = &d->a, *b = &d->b;
 	uint64_t count;
 	if (d->filter == NULL || a->level != b->level || !slice_equal(key_of(a), key_of(b)) ||
 	    !slice_equal(passed_by(a), passed_by(b)))
-		return 0;
-	struct prolly_span span = {.level = a->level, .after = passed_by(a), .key = key_of(a), .a = rest_of(a, &count),
-				   .b = rest_of(b, &count)};
-	return d->filter(d->filter_context, &span, e);
+		return PROLLY_ENTER;
+	d->span = (struct prolly_span){.level = a->level, .after = passed_by(a), .key = key_of(a), .a = rest_of(a, &count),
+				       .b = rest_of(b, &count), .ends_alike = is_last(a) == is_last(b)};
+	return d->filter(d->filter_context, &d->span, e);
 }
 
-/* Into the higher one, or into both. */
+/* Into the higher one, or into both. 1 if they are a change. */
 static int descend_both(struct prolly_diff *d, struct cel_error *e)
 {
 	struct side *a = &d->a, *b = &d->b;
 	uint32_t level = a->level > b->level ? a->level : b->level;
 	int rc = ask_filter(d, e);
-	if (rc > 0)
-		d->is_a_done = d->is_b_done = true;
-	if (rc == 0 && a->level == level)
+	if (rc != PROLLY_ENTER) {
+		d->is_a_done = d->is_b_done = rc > 0;
+		return rc == PROLLY_PASS ? 0 : rc < 0 ? rc : 1;
+	}
+	if (a->level == level)
 		rc = side_descend(a, e);
 	if (rc == 0 && b->level == level)
 		rc = side_descend(b, e);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 /* Is all up to d->last done with? */
@@ -332,6 +344,7 @@ static int advance(struct prolly_diff *d, bool by_subtrees, enum prolly_change_k
 			d->is_a_done = d->is_b_done = true;
 			return 1;
 		} else {
+			*kind = PROLLY_SUBTREE;
 			rc = descend_both(d, e);
 		}
 	}
@@ -360,7 +373,11 @@ int prolly_diff_next(struct prolly_diff *d, struct prolly_change *out, struct ce
 	}
 	out->before = out->after = (struct prolly_entry){0};
 	out->leaf = slice_make(NULL, 0);
-	out->twin = NULL;
+	out->span = (struct prolly_span){0};
+	if (out->kind == PROLLY_SUBTREE) {
+		out->span = d->span;
+		return 1;
+	}
 	if (d->is_a_done) {
 		give(&d->a, &out->before);
 		out->leaf = d->a.frames[0].node.block;

@@ -6,14 +6,23 @@
 
 #include "tree.h"
 
-enum prolly_change_kind { PROLLY_ADDED, PROLLY_DELETED, PROLLY_CHANGED };
+/* Two subtrees of one level over the same ids (those behind `after` up to `key`) that are not the same. What a node of that
+ * level has behind the key says what is in them. */
+struct prolly_span {
+	uint32_t level; /* of the nodes that link them */
+	struct slice after, key;
+	struct slice a, b;
+	bool ends_alike; /* both trees go on behind it, or neither does */
+};
+
+enum prolly_change_kind { PROLLY_ADDED, PROLLY_DELETED, PROLLY_CHANGED, PROLLY_SUBTREE };
 
 struct prolly_change {
 	enum prolly_change_kind kind;
 	struct prolly_entry before; /* unless added */
 	struct prolly_entry after;  /* unless deleted */
 	struct slice leaf;          /* the block of the leaf that has `before` */
-	const struct cid *twin;     /* in merges: of theirs, the leaf over the ids of that one, if all of it is taken; else NULL */
+	struct prolly_span span;    /* of a subtree: all that is set; only if a filter asks for it */
 };
 
 struct prolly_diff;
@@ -31,14 +40,12 @@ int prolly_diff_seek(struct prolly_diff *d, struct slice after, struct cel_error
 void prolly_diff_end_with(struct prolly_diff *d, struct slice last);
 uint64_t prolly_diff_nodes_read(const struct prolly_diff *d);
 
-/* Two subtrees of one level over the same ids (those behind `after` up to `key`) that are not the same. What a node of that
- * level has behind the key says what is in them. */
-struct prolly_span {
-	uint32_t level; /* of the nodes that link them */
-	struct slice after, key;
-	struct slice a, b;
+/* Is asked before the two are read: what is to be done with them, or an error. */
+enum prolly_filtered {
+	PROLLY_ENTER, /* go on within them */
+	PROLLY_PASS,  /* go on behind them */
+	PROLLY_GIVE,  /* give them out as one change */
 };
-/* Is asked before the two are read: 1 passes them, changes and all; 0, or an error. */
 typedef int prolly_diff_filter_fn(void *context, const struct prolly_span *span, struct cel_error *e);
 void prolly_diff_set_filter(struct prolly_diff *d, prolly_diff_filter_fn *filter, void *context);
 

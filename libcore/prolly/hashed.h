@@ -13,6 +13,10 @@ int prolly_update_new_hashed(struct store_batch *batch, struct store_read *read,
 			     chunk_hash_fn *hash, struct prolly_update **out, struct cel_error *e);
 /* Bytes of changes that wait for whether ids come or go. */
 void prolly_update_wait_at_most(struct prolly_update *u, size_t bytes);
+/* Grafts without looking whether: their trees are regular; both trees end with it or neither; level 0 is at rest; what comes next is
+ * behind it by w entries. */
+enum { PROLLY_BUG_IRREGULAR = 1, PROLLY_BUG_ENDS = 2, PROLLY_BUG_RESTLESS = 4, PROLLY_BUG_BEHIND = 8 };
+void prolly_update_plant(struct prolly_update *u, unsigned bugs);
 int prolly_check_hashed(struct store_read *read, const struct cid *root, chunk_hash_fn *hash,
 			int (*visit)(void *context, const struct prolly_entry *entry, struct cel_error *e), void *context,
 			struct cel_error *e);

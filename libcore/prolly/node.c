@@ -322,11 +322,10 @@ size_t node_digest_place(const struct node *node, uint32_t i)
 	return node->entries[i].rest + CBOR_LINK_SIZE - SHA256_SIZE;
 }
 
-void node_rest_child(struct slice rest, struct cid *child)
+void node_rest_child(struct slice rest, struct cid *child, uint64_t *count)
 {
 	struct cbor_reader r = {.start = rest.data, .p = rest.data, .end = rest.data + rest.size};
-	uint64_t count;
-	get_inner_rest(&r, child, &count, NULL);
+	get_inner_rest(&r, child, count, NULL);
 }
 
 static int put_value(struct buf *b, const struct prolly_value *value, struct cel_error *e)

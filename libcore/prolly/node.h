@@ -48,7 +48,7 @@ size_t node_digest_place(const struct node *node, uint32_t i); /* in the block: 
 struct slice node_rest(const struct node *node, uint32_t i, uint64_t *count);
 /* How many entries of the two from i and j on are the same, given that their prefixes are: the bytes are compared in one go. */
 uint32_t node_common_run(const struct node *a, uint32_t i, const struct node *b, uint32_t j);
-void node_rest_child(struct slice rest, struct cid *child); /* what that of an inner entry links */
+void node_rest_child(struct slice rest, struct cid *child, uint64_t *count); /* of an inner entry */
 
 /* What stands behind the suffix of an entry; appended to b. */
 int node_put_leaf_rest(struct buf *b, const struct prolly_value *vector, const struct prolly_value *metadata,

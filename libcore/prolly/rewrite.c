@@ -430,6 +430,19 @@ int rewrite_drop(struct rewrite *w, struct slice key, struct cel_error *e)
 	return apply_located(w, 0, &change, e);
 }
 
+int rewrite_settle(struct rewrite *w, struct slice after, struct cel_error *e)
+{
+	const struct node *node;
+	int rc = w->levels[0].is_active ? take_until(w, 0, after, true, &node, e) : 0;
+	return rc < 0 ? rc : !w->levels[0].is_active;
+}
+
+int rewrite_graft(struct rewrite *w, struct slice key, struct slice rest, uint64_t count, struct cel_error *e)
+{
+	struct change change = {.key = key, .rest = rest, .count = count};
+	return apply(w, 1, &change, e);
+}
+
 /* ---- the end */
 
 static int finish_level(struct rewrite *w, uint32_t level, struct cel_error *e)
@@ -474,7 +487,7 @@ static int lower_root(struct rewrite *w, struct cid *root, struct cel_error *e)
 	return rc;
 }
 
-int rewrite_finish(struct rewrite *w, struct cid *root, struct cel_error *e)
+static int finish(struct rewrite *w, struct cid *root, struct cel_error *e)
 {
 	uint64_t count;
 	for (uint32_t level = 0; level < NODE_LEVELS_MAX; level++) {
@@ -499,4 +512,13 @@ int rewrite_finish(struct rewrite *w, struct cid *root, struct cel_error *e)
 		}
 	}
 	return error_set(e, CEL_EINTERNAL, "a tree of more than %u levels", NODE_LEVELS_MAX);
+}
+
+int rewrite_finish(struct rewrite *w, struct cid *root, struct cel_error *e)
+{
+	int rc = finish(w, root, e);
+	for (uint32_t level = 0; level < NODE_LEVELS_MAX; level++)
+		if (w->levels[level].chunker.has_cut)
+			store_batch_set_irregular(w->batch);
+	return rc;
 }

@@ -46,6 +46,10 @@ void rewrite_release(struct rewrite *w);
 int rewrite_locate(struct rewrite *w, struct slice key, const struct node **node, uint32_t *i, struct cel_error *e);
 /* The change there: the record is added or replaced, or dropped (it must be there). */
 int rewrite_put(struct rewrite *w, struct slice key, struct slice rest, struct cel_error *e);
+/* What the old tree has behind `after` up to `key`, a leaf, becomes another over the same ids, of which this is the rest of the
+ * entry. Level 0 must be at rest before: rewrite_settle says 1 if it is, 0 if not. */
+int rewrite_settle(struct rewrite *w, struct slice after, struct cel_error *e);
+int rewrite_graft(struct rewrite *w, struct slice key, struct slice rest, uint64_t count, struct cel_error *e);
 int rewrite_drop(struct rewrite *w, struct slice key, struct cel_error *e);
 int rewrite_finish(struct rewrite *w, struct cid *root, struct cel_error *e);
 

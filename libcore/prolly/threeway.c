@@ -4,10 +4,11 @@
  * in the base, unless that is known to be as ours there. So a base may be several trees, or none, and a merge of two sides that
  * made the same changes reads hardly anything.
  *
- * Once that walk turns out long, a thread takes its later half (ahead.c). */
+ * Whole subtrees that only theirs has changed are taken by their CIDs. What is in them is looked at only to be counted. */
 #include "threeway.h"
 
-#include "ahead.h"
+#include "node.h"
+#include "sides.h"
 
 static bool value_equal(const struct prolly_value *a, const struct prolly_value *b)
 {
@@ -56,18 +57,13 @@ enum prolly_verdict prolly_merge_record(const struct prolly_record *base, const 
 struct walk {
 	const struct prolly_merge *m;
 	struct prolly_merge_counts *counts;
-	struct sides sides;
-	struct ahead *ahead; /* if it is there, the sides end where it begins */
-	bool is_ahead_due;   /* one may be started */
 };
 
-static int find_verdict(struct walk *w, struct slice id, bool is_sure, const struct prolly_record *ours,
-			const struct prolly_record *theirs, struct cel_error *e)
+static int find_verdict(struct walk *w, struct slice id, const struct prolly_record *ours, const struct prolly_record *theirs,
+			struct cel_error *e)
 {
 	const struct prolly_merge *m = w->m;
 	struct prolly_record base;
-	if (is_sure)
-		return PROLLY_THEIRS;
 	int rc = m->base(m->context, id, &base, e);
 	if (rc < 0)
 		return rc;
@@ -78,83 +74,60 @@ static int find_verdict(struct walk *w, struct slice id, bool is_sure, const str
 	return m->decide(m->context, id, &base, ours, theirs, e);
 }
 
-static struct slice id_of(const struct prolly_change *change)
+static int merge_record(struct walk *w, const struct prolly_change *change, struct cel_error *e)
 {
-	return change->kind == PROLLY_DELETED ? change->before.id : change->after.id;
-}
-
-static int merge_change(struct walk *w, const struct sided_change *found, struct cel_error *e)
-{
-	const struct prolly_change *change = &found->change;
 	struct prolly_record ours = record_of(&change->before), theirs = record_of(&change->after);
+	struct slice id = change->kind == PROLLY_DELETED ? change->before.id : change->after.id;
 	struct prolly_merge_counts *counts = w->counts;
-	int verdict = find_verdict(w, id_of(change), found->is_sure, &ours, &theirs, e);
+	int verdict = find_verdict(w, id, &ours, &theirs, e);
 	if (verdict < 0 || verdict == PROLLY_OURS)
 		return verdict < 0 ? verdict : 0;
 	*(change->kind == PROLLY_ADDED     ? &counts->added
 	  : change->kind == PROLLY_DELETED ? &counts->deleted
 					   : &counts->replaced) += 1;
+	counts->records += change->kind == PROLLY_ADDED;
+	counts->records -= change->kind == PROLLY_DELETED;
 	return w->m->take(w->m->context, change, e);
 }
 
-/* The sides are at the change of this id. */
-static int start_ahead(struct walk *w, struct slice id, struct cel_error *e)
+static int count_subtree(struct walk *w, const struct cid *ours, const struct cid *theirs, struct cel_error *e)
 {
-	if (!w->is_ahead_due || sides_nodes_read(&w->sides) < w->m->nodes_alone)
-		return 0;
-	w->is_ahead_due = false;
-	int rc = ahead_start(&w->ahead, w->m, id, e);
-	if (w->ahead != NULL)
-		sides_end_with(&w->sides, ahead_cut(w->ahead));
-	return rc;
+	struct prolly_diff_counts counts;
+	int rc = prolly_diff_count(w->m->read_ours, ours, w->m->read_theirs, theirs, &counts, e);
+	if (rc < 0)
+		return rc;
+	w->counts->added += counts.added;
+	w->counts->replaced += counts.changed;
+	w->counts->deleted += counts.deleted;
+	w->counts->nodes_read += counts.nodes_read;
+	return 0;
 }
 
-static int merge_own_part(struct walk *w, struct cel_error *e)
+static int take_subtree(struct walk *w, const struct prolly_change *change, struct cel_error *e)
 {
-	struct sided_change found;
-	int rc = 0;
-	while (rc == 0 && (rc = sides_next(&w->sides, &found, e)) > 0) {
-		rc = merge_change(w, &found, e);
-		if (rc == 0)
-			rc = start_ahead(w, id_of(&found.change), e);
-	}
-	return rc;
-}
-
-/* What the thread found. 1 if it stopped before the end, where the sides are then. */
-static int merge_part_ahead(struct walk *w, struct cel_error *e)
-{
-	struct sided_change found;
-	struct ahead *ahead = w->ahead;
-	int rc = 0;
-	while (rc == 0 && (rc = ahead_next(ahead, &found, e)) > 0)
-		rc = merge_change(w, &found, e);
-	struct slice rest = ahead_rest(ahead);
-	w->counts->nodes_read += ahead_nodes_read(ahead);
-	if (rc == 0 && rest.size > 0) {
-		rc = sides_seek(&w->sides, rest, e);
-		w->is_ahead_due = true;
-		rc = rc < 0 ? rc : 1;
-	}
-	ahead_free(ahead);
-	w->ahead = NULL;
-	return rc;
+	struct cid ours, theirs;
+	uint64_t before, after;
+	node_rest_child(change->span.a, &ours, &before);
+	node_rest_child(change->span.b, &theirs, &after);
+	w->counts->subtrees++;
+	w->counts->records += after - before;
+	int rc = w->m->is_without_counts ? 0 : count_subtree(w, &ours, &theirs, e);
+	return rc < 0 ? rc : w->m->take(w->m->context, change, e);
 }
 
 int prolly_merge(const struct prolly_merge *m, struct prolly_merge_counts *out, struct cel_error *e)
 {
-	struct walk w = {.m = m, .counts = out, .is_ahead_due = m->nodes_alone > 0};
-	struct sides_reads reads = {m->read_ours, m->read_theirs, m->read_base};
+	struct walk w = {.m = m, .counts = out};
+	struct sides sides;
+	struct prolly_change change;
 	*out = (struct prolly_merge_counts){0};
-	int rc = sides_open(&w.sides, m, &reads, e);
-	do {
-		if (rc >= 0)
-			rc = merge_own_part(&w, e);
-		if (rc == 0 && w.ahead != NULL)
-			rc = merge_part_ahead(&w, e);
-	} while (rc > 0);
-	out->nodes_read += rc == 0 ? sides_nodes_read(&w.sides) : 0;
-	ahead_free(w.ahead);
-	sides_close(&w.sides);
+	int rc = sides_open(&sides, m, e);
+	if (rc == 0)
+		rc = prolly_count(m->read_ours, m->ours, &out->records, e);
+	while (rc == 0 && (rc = sides_next(&sides, &change, e)) > 0)
+		rc = change.kind == PROLLY_SUBTREE ? take_subtree(&w, &change, e) : merge_record(&w, &change, e);
+	if (rc == 0)
+		out->nodes_read += sides_nodes_read(&sides);
+	sides_close(&sides);
 	return rc;
 }

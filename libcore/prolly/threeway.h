@@ -40,16 +40,17 @@ struct prolly_merge {
 	/* PROLLY_OURS, PROLLY_THEIRS, or an error, which stops the merge. */
 	int (*decide)(void *context, struct slice id, const struct prolly_record *base, const struct prolly_record *ours,
 		      const struct prolly_record *theirs, struct cel_error *e);
-	/* Ascending by id: what is to be done to ours (before: ours, after: theirs) to make it the merged set. */
+	/* Ascending by id: what is to be done to ours (before: ours, after: theirs) to make it the merged set. If the base is one tree
+	 * there are subtrees among it (a: ours, b: theirs), of which nothing was read. */
 	int (*take)(void *context, const struct prolly_change *change, struct cel_error *e);
 	void *context;
-	/* After so many nodes read a second thread helps, which calls none of these functions; 0: never. The result is the same. */
-	uint64_t nodes_alone;
-	size_t ahead_max; /* bytes that it may gather; 0: a few MiB */
+	bool is_without_counts; /* what is in those subtrees is not to be read to be counted either */
 };
 
 struct prolly_merge_counts {
-	uint64_t added, replaced, deleted; /* taken from theirs, conflicts too */
+	uint64_t added, replaced, deleted; /* taken from theirs, conflicts too; without counts, not those in subtrees */
+	uint64_t subtrees; /* taken from theirs as they are */
+	uint64_t records;  /* in the merged set */
 	uint64_t conflicts;
 	uint64_t nodes_read; /* besides what m->base and m->take read */
 };

@@ -7,6 +7,7 @@
 #ifndef PROLLY_UPDATE_H
 #define PROLLY_UPDATE_H
 
+#include "diff.h"
 #include "node.h"
 
 struct prolly_update_stats {
@@ -14,6 +15,7 @@ struct prolly_update_stats {
 	uint64_t unchanged; /* put as they were */
 	uint64_t deleted;
 	uint64_t absent;  /* deleted but were not there */
+	uint64_t grafted; /* subtrees; what is in them is not counted in the above */
 	uint64_t records; /* in the new tree */
 	uint64_t nodes_read;
 	uint64_t nodes_written[NODE_LEVELS_MAX]; /* by level */
@@ -25,17 +27,18 @@ int prolly_update_new(struct store_batch *batch, struct store_read *read, const 
 		      struct prolly_update **out, struct cel_error *e);
 void prolly_update_free(struct prolly_update *u);
 
-/* Puts and deletes together in strictly ascending id order; CEL_EDATA if not. After a failure the update can only be
+/* Puts, grafts and deletes together in strictly ascending id order; CEL_EDATA if not. After a failure the update can only be
  * freed. */
 
 /* The whole record, new or in place of the one there; values as for prolly_builder_add. One that is there already, value
  * for value, touches nothing. */
 int prolly_update_put(struct prolly_update *u, const struct prolly_entry *entry, struct cel_error *e);
 /* The same where it is known that base has the id, with other values, and in which leaf: its block, which lives as long as
- * the read. twin, unless NULL: a leaf over the same range of ids, in the batch or its store, which is what that one becomes by
- * all the changes that it gets, deletes and new ids too; it is taken as it is if the update has none of these. */
-int prolly_update_replace(struct prolly_update *u, const struct prolly_entry *entry, struct slice leaf,
-			  const struct cid *twin, struct cel_error *e);
+ * the read. */
+int prolly_update_replace(struct prolly_update *u, const struct prolly_entry *entry, struct slice leaf, struct cel_error *e);
+/* All at once: what base has in the span, as the filter of a diff from base to another tree is told of it, becomes what that one
+ * has there. Its nodes are in the batch or its store; `read` has them too and must outlive the update. */
+int prolly_update_graft(struct prolly_update *u, const struct prolly_span *span, struct store_read *read, struct cel_error *e);
 int prolly_update_delete(struct prolly_update *u, struct slice id, struct cel_error *e);
 /* *root is base if nothing has changed. */
 int prolly_update_finish(struct prolly_update *u, struct cid *root, struct prolly_update_stats *stats,

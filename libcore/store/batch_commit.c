@@ -12,6 +12,7 @@
 #include "error.h"
 #include "identity.h"
 #include "refs.h"
+#include "regular.h"
 
 #define TXN_BYTES (32u << 20)
 #define TXN_BLOCKS 65536u
@@ -176,6 +177,8 @@ static int put_last(struct commit_job *job, MDB_txn *txn)
 		rc = refs_move(env, txn, &job->updates[i], job->time);
 	if (rc == 0)
 		rc = identity_put(env, txn, job->batch->new_id);
+	if (rc == 0 && job->batch->is_irregular)
+		rc = regular_drop(env, txn);
 	return rc;
 }
 

@@ -13,6 +13,7 @@ struct store_batch {
 	int lock_fd;
 	uint8_t new_id[STORE_ID_SIZE]; /* the store's from the commit on, if it has none */
 	bool is_over;               /* committed, or failed somewhere: nothing but freeing may follow */
+	bool is_irregular;          /* the mark goes with the commit */
 	MDB_txn *txn;               /* for looking into LMDB; NULL until needed */
 	bool is_raw_in_lmdb;        /* known when txn is there */
 	struct segment_set *set;    /* NULL until needed */

@@ -27,6 +27,7 @@
 #include "error.h"
 #include "fault.h"
 #include "identity.h"
+#include "regular.h"
 #include "lock.h"
 
 #define LOCK_FILE_SIZE 65536 /* room for about a thousand readers */
@@ -345,6 +346,8 @@ int env_init(const char *path, int64_t now, struct cel_error *e)
 		rc = mdb_put(txn, env.meta, &keys[i], &values[i], 0);
 	if (rc == 0)
 		rc = identity_put(&env, txn, id);
+	if (rc == 0)
+		rc = regular_put(&env, txn);
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
 	else if (txn != NULL)

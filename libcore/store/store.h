@@ -117,6 +117,10 @@ int store_batch_commit(struct store_batch *b, const struct cid *root, const stru
 /* A snapshot in which what the batch has put is there too: for a tree that is made from one of the same batch. It must end
  * before the batch does. */
 int store_read_begin_with(struct store *s, struct store_batch *batch, struct store_read **out, struct cel_error *e);
+/* Trees that are put may not be regular (regular.c says what that is): whoever makes one that is not must say so. 1 if all of the
+ * store's and the batch's are, as far as is known, else 0. */
+void store_batch_set_irregular(struct store_batch *b);
+int store_batch_is_regular(struct store_batch *b, struct cel_error *e);
 /* The id that the store has, or will have when the batch is committed. */
 int store_batch_id(struct store_batch *b, uint8_t id[STORE_ID_SIZE], struct cel_error *e);
 void store_batch_free(struct store_batch *b); /* without commit: everything of the batch is dropped */

@@ -40,6 +40,9 @@ struct cel_merge_options {
 	enum cel_policy policy;
 	bool is_dry_run; /* only says what would happen */
 	bool is_without_index;
+	/* Not to be counted is what the other side alone has changed: it need not be read then. `added`, `replaced` and `deleted` of the
+	 * result are 0 in that case, and `records` and all else as ever. */
+	bool is_without_counts;
 	uint32_t threads, M, ef_construction; /* of the index, as in cel_build_options */
 	/* Told of every conflict by ascending id, after the merge and before the index is built; may be NULL. A non-zero
 	 * result stops and is returned: what was merged stays so. */

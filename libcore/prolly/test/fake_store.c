@@ -38,6 +38,7 @@ struct fake_store {
 	uint32_t *slots; /* 1 + place in blocks; twice the capacity */
 	struct store_batch batch;
 	struct store_read read;
+	bool is_irregular;
 	uint64_t fail, calls;
 	pthread_mutex_t mutex; /* of the blocks and the calls: reads beside one another */
 	struct {
@@ -76,6 +77,17 @@ struct store_batch *fake_store_batch(struct fake_store *s)
 struct store_read *fake_store_read(struct fake_store *s)
 {
 	return &s->read;
+}
+
+void store_batch_set_irregular(struct store_batch *b)
+{
+	b->s->is_irregular = true;
+}
+
+int store_batch_is_regular(struct store_batch *b, struct cel_error *e)
+{
+	(void)e;
+	return !b->s->is_irregular;
 }
 
 size_t fake_store_count(const struct fake_store *s)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The id of a store: there from the start, another for each, kept; and made up for by the first commit. */
+/* What a store knows of itself. Its id: there from the start, another for each, kept; and made up for by the first commit. And that
+ * all its trees are regular, until one is not. */
 #include "fixture.h"
 #include "identity.h"
 #include "store_impl.h"
@@ -70,11 +71,43 @@ static void a_store_without_gets_it_with_the_first_commit(void **state)
 	store_free(s);
 }
 
+static int is_regular(struct store *s)
+{
+	struct store_batch *b;
+	assert_ok(store_batch_begin(s, 0, &b, &e));
+	int rc = store_batch_is_regular(b, &e);
+	store_batch_free(b);
+	return rc;
+}
+
+static void regular_until_a_commit_says_otherwise(void **state)
+{
+	(void)state;
+	struct store *s = open_store();
+	struct store_batch *b;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(is_regular(s), 1);
+		assert_ok(store_batch_begin(s, 0, &b, &e));
+		if (i > 0)
+			store_batch_set_irregular(b);
+		assert_int_equal(store_batch_is_regular(b, &e), i == 0);
+		if (i != 1) /* which is dropped */
+			assert_ok(store_batch_commit(b, NULL, NULL, 0, 0, &e));
+		store_batch_free(b);
+	}
+	assert_int_equal(is_regular(s), 0);
+	store_free(s);
+	s = open_store();
+	assert_int_equal(is_regular(s), 0);
+	store_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_store_has_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_without_gets_it_with_the_first_commit, setup, teardown),
+		cmocka_unit_test_setup_teardown(regular_until_a_commit_says_otherwise, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
