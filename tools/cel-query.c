@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "grid.h"
 #include "option_groups.h"
 #include "print.h"
 #include "select.h"
@@ -18,6 +19,7 @@ struct query_tool {
 	struct cel_source_options source;
 	struct cli_list ids; /* of --by-id */
 	double radius;
+	struct grid grid;
 	uint64_t n_answers;
 };
 
@@ -33,6 +35,7 @@ static const struct cli_option OPTIONS[] = {
 	SOURCE_OPTIONS(struct query_tool, source),
 	{'0', "null", NULL, "the ids in --ids end with NUL, not newline", CLI_FLAG(struct query_tool, source.is_ids_nul)},
 	JOBS_OPTION(struct query_tool, options),
+	GRID_OPTIONS(struct query_tool, grid),
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
 	CLI_OPTION_VERBOSE,
@@ -46,11 +49,12 @@ static const struct cli_command COMMAND = {
 		   "query (row from 0, or its id), rank from 1, id, distance, separated by tabs.\n"
 		   "With no FILE and no --by-id, or when FILE is -, read standard input.",
 	.options = OPTIONS,
-	.exclusive = {"exact ef"},
+	.exclusive = {"exact ef", "grid json"},
 	.examples = "  cel-query words -k 5 --by-id king\n"
 		    "  cel-query words queries.npy >answers.tsv\n"
 		    "  cel-query --json --exact words - <queries.jsonl\n"
-		    "  cel-query photos --filter '.year > 2019' --prefix 2020/ one.npy\n",
+		    "  cel-query photos --filter '.year > 2019' --prefix 2020/ one.npy\n"
+		    "  cel-query photos --by-id 2020/sea.jpg -k 20 --grid sea.html\n",
 };
 
 static char *put_bytes(char *p, const void *bytes, size_t size)
@@ -110,6 +114,8 @@ static int print_answer(void *context, const struct cel_answer *answer, struct c
 {
 	struct query_tool *tool = context;
 	tool->n_answers += answer->n_hits;
+	if (tool->grid.path != NULL)
+		return grid_answer(&tool->grid, answer, e);
 	if (tool->cli.is_json)
 		print_json(answer);
 	else
@@ -122,32 +128,77 @@ static int print_answer(void *context, const struct cel_answer *answer, struct c
 	return 0;
 }
 
+/* Asks all there is to ask; 0, an error, or 1 if the page is full. */
+static int ask(struct query_tool *tool, struct cel_query *query, struct cel_error *e)
+{
+	const struct cli *cli = &tool->cli;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < tool->ids.n; i++)
+		rc = cel_query_id(query, tool->ids.items[i], strlen(tool->ids.items[i]), print_answer, tool, e);
+	if (cli->n_operands == 1 && tool->ids.n == 0)
+		rc = cel_query_file(query, "-", &tool->source, print_answer, tool, e);
+	for (int i = 1; rc == 0 && i < cli->n_operands; i++)
+		rc = cel_query_file(query, cli->operands[i], &tool->source, print_answer, tool, e);
+	return rc;
+}
+
+static void say_how(const struct query_tool *tool, const struct cel_query *query)
+{
+	struct cel_selected selected;
+	if (cel_query_selected(query, &selected))
+		cli_say(&tool->cli, "%" PRIu64 " of %" PRIu64 " records are selected%s", selected.selected, selected.records,
+			selected.is_cached ? ", by a filter that was evaluated before" : "");
+	cli_say(&tool->cli, "found by %s, ef %" PRIu32, cel_query_method(query), cel_query_ef(query));
+}
+
+static int run_query(struct query_tool *tool, struct cel_query *query)
+{
+	struct cel_error e;
+	struct cel_selected selected;
+	cel_query_selected(query, &selected);
+	select_say(&tool->cli, &selected);
+	int rc = ask(tool, query, &e);
+	if (tool->cli.is_verbose && rc >= 0)
+		say_how(tool, query);
+	if (rc < 0)
+		return cli_fail(&tool->cli, &e);
+	return tool->n_answers > 0 ? 0 : 1;
+}
+
+/* The page shows one commit, whatever happens to the collection meanwhile. */
+static int run_grid(struct query_tool *tool, struct cel_store *store, struct cel_revision *revision)
+{
+	struct cel_query *query;
+	struct cel_error e;
+	if (cel_query_new(store, revision->commit, &tool->options, &query, &e) < 0)
+		return cli_fail(&tool->cli, &e);
+	int status = grid_begin(&tool->grid, &tool->cli, store, revision);
+	if (status == 0)
+		status = run_query(tool, query);
+	status = grid_end(&tool->grid, &tool->cli, cel_query_method(query), status);
+	cel_query_free(query);
+	return status;
+}
+
 static int run(struct cli *cli, struct cel_store *store)
 {
 	struct query_tool *tool = cli->tool;
 	struct cel_query *query;
+	struct cel_revision *revision;
 	struct cel_error e;
-	struct cel_selected selected;
-	int rc = cel_query_new(store, cli->operands[0], &tool->options, &query, &e);
-	if (rc < 0)
+	int status;
+	if (tool->grid.path != NULL) {
+		if (cel_revision_get(store, cli->operands[0], &revision, &e) < 0)
+			return cli_fail(cli, &e);
+		status = run_grid(tool, store, revision);
+		cel_revision_free(revision);
+		return status;
+	}
+	if (cel_query_new(store, cli->operands[0], &tool->options, &query, &e) < 0)
 		return cli_fail(cli, &e);
-	bool is_selecting = cel_query_selected(query, &selected);
-	select_say(cli, &selected);
-	for (size_t i = 0; rc == 0 && i < tool->ids.n; i++)
-		rc = cel_query_id(query, tool->ids.items[i], strlen(tool->ids.items[i]), print_answer, tool, &e);
-	if (cli->n_operands == 1 && tool->ids.n == 0)
-		rc = cel_query_file(query, "-", &tool->source, print_answer, tool, &e);
-	for (int i = 1; rc == 0 && i < cli->n_operands; i++)
-		rc = cel_query_file(query, cli->operands[i], &tool->source, print_answer, tool, &e);
-	if (tool->cli.is_verbose && rc == 0 && is_selecting)
-		cli_say(cli, "%" PRIu64 " of %" PRIu64 " records are selected%s", selected.selected, selected.records,
-			selected.is_cached ? ", by a filter that was evaluated before" : "");
-	if (tool->cli.is_verbose && rc == 0)
-		cli_say(cli, "found by %s, ef %" PRIu32, cel_query_method(query), cel_query_ef(query));
+	status = run_query(tool, query);
 	cel_query_free(query);
-	if (rc < 0)
-		return cli_fail(cli, &e);
-	return tool->n_answers > 0 ? 0 : 1;
+	return status;
 }
 
 /* 0, or EXIT_USAGE having said why. */
@@ -158,6 +209,9 @@ static int check_usage(struct query_tool *tool)
 		return cli_usage(cli, "--ids goes with one FILE");
 	if (source_check(cli, &tool->source) != 0)
 		return EXIT_USAGE;
+	const char *of_grid = cli_given(cli, "image-field image-root query-images grid-queries embed");
+	if (tool->grid.path == NULL && of_grid != NULL)
+		return cli_usage(cli, "--%s goes with --grid", of_grid);
 	if (cli->n_operands == 1 && tool->ids.n == 0 && isatty(STDIN_FILENO))
 		return cli_usage(cli, "no FILE, and standard input is a terminal");
 	return 0;

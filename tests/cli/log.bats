@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2094 # names of commands and of files
 # cel log of several revs, and the picture that --graph draws. tests/cli/graph.py reads pictures back.
 load helper
 

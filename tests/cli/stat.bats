@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2094 # names of commands and of files
 # cel stat: counts against what the files say, deep figures against tests/cli/stat.py, which reads the blocks by itself.
 load helper
 
