@@ -7,15 +7,18 @@
 #include <string.h>
 
 #include "cli.h"
+#include "export_arrow.h"
+#include "output_file.h"
 #include "print.h"
 #include "select.h"
 #include "verbs.h"
 
-enum export_format { JSONL, NPY, FVECS };
+enum export_format { BY_NAME, JSONL, NPY, FVECS, PARQUET, ARROW };
 
 struct export_tool {
 	struct cli cli;
 	enum export_format format;
+	const char *path; /* "-": standard output */
 	const char *ids_path;
 	bool is_nul; /* so end the ids */
 	FILE *ids;
@@ -27,7 +30,8 @@ struct export_tool {
 
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
-	{0, "format", "FORMAT", "jsonl (default), npy or fvecs", CLI_CHOICE(struct export_tool, format, JSONL, "jsonl npy fvecs")},
+	{0, "format", "FORMAT", "jsonl (default), npy, fvecs, parquet or arrow",
+	 CLI_CHOICE(struct export_tool, format, JSONL, "jsonl npy fvecs parquet arrow")},
 	{0, "ids", "FILE", "where the ids go, one a line (npy, fvecs)", CLI_TEXT(struct export_tool, ids_path)},
 	{'0', "null", NULL, "the ids end with NUL, not newline", CLI_FLAG(struct export_tool, is_nul)},
 	SELECT_OPTIONS(struct export_tool, select),
@@ -36,10 +40,12 @@ static const struct cli_option OPTIONS[] = {
 };
 static const struct cli_command COMMAND = {
 	.name = "cel export",
-	.forms = "REV",
-	.summary = "Write the records of REV to standard output, in the order of their ids, as cel-build reads them.",
+	.forms = "REV [FILE]",
+	.summary = "Write the records of REV to FILE, or standard output, in the order of their ids, as cel-build reads them.\n"
+		   "The name of FILE tells the format (.jsonl, .npy, .fvecs, .parquet, .arrow), unless --format does.",
 	.options = OPTIONS,
 	.examples = "  cel export words | zstd >words.jsonl.zst\n"
+		    "  cel export words words.parquet\n"
 		    "  cel export words~1 --format npy --ids words.txt >words.npy\n"
 		    "  cel export photos --filter '.year > 2019' >new.jsonl\n",
 };
@@ -140,6 +146,8 @@ static int export_to_files(struct export_tool *tool, struct cel_records *records
 	select_say(&tool->cli, &selected);
 	if (tool->format == JSONL)
 		return export_all(tool, records);
+	if (tool->format == PARQUET || tool->format == ARROW)
+		return export_arrow(&tool->cli, records, tool->format == PARQUET ? "parquet" : "arrow");
 	tool->is_native = tool->format == NPY ? npy_type(schema->type) != NULL : schema->type == CEL_F32;
 	tool->row = malloc(4 * ((size_t)schema->dim + 1));
 	tool->ids = tool->row != NULL ? fopen(tool->ids_path, "we") : NULL;
@@ -165,21 +173,47 @@ static int run(struct cli *cli, struct cel_store *store)
 {
 	struct export_tool *tool = cli->tool;
 	struct cel_records *records;
+	struct output_file file;
 	struct cel_error e;
 	if (cel_records_select(store, cli->operands[0], &tool->select, &records, &e) < 0)
 		return cli_fail(cli, &e);
-	int status = export_to_files(tool, records);
+	int status = output_file_open(&file, cli, tool->path);
+	if (status == 0)
+		status = output_file_close(&file, cli, export_to_files(tool, records));
 	cel_records_free(records);
 	return status;
+}
+
+/* What the ending of the name stands for; BY_NAME: nothing. */
+static enum export_format format_by_name(const char *path)
+{
+	static const struct {
+		const char *ending;
+		enum export_format format;
+	} ENDINGS[] = {{".jsonl", JSONL}, {".ndjson", JSONL}, {".npy", NPY}, {".fvecs", FVECS}, {".parquet", PARQUET},
+		       {".arrow", ARROW}, {".feather", ARROW}};
+	size_t length = strlen(path);
+	for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++) {
+		size_t n = strlen(ENDINGS[i].ending);
+		if (length > n && strcmp(path + length - n, ENDINGS[i].ending) == 0)
+			return ENDINGS[i].format;
+	}
+	return strcmp(path, "-") == 0 ? JSONL : BY_NAME;
 }
 
 int verb_export(int argc, char **argv)
 {
 	struct export_tool tool = {0};
 	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
-	if (tool.format != JSONL && tool.ids_path == NULL)
+	tool.path = tool.cli.n_operands > 1 ? tool.cli.operands[1] : "-";
+	if (tool.format == BY_NAME)
+		tool.format = format_by_name(tool.path);
+	if (tool.format == BY_NAME)
+		return cli_usage(&tool.cli, "the name '%s' stands for no format: say it with --format", tool.path);
+	bool has_ids = tool.format != NPY && tool.format != FVECS;
+	if (!has_ids && tool.ids_path == NULL)
 		return cli_usage(&tool.cli, "this format has no ids: say with --ids which file they go to");
-	if (tool.format == JSONL && tool.ids_path != NULL)
-		return cli_usage(&tool.cli, "JSON Lines have the ids in them: no --ids");
+	if (has_ids && tool.ids_path != NULL)
+		return cli_usage(&tool.cli, "this format has the ids in it: no --ids");
 	return cli_with_store(&tool.cli, true, run);
 }

@@ -27,18 +27,18 @@ struct child {
 
 extern char **environ;
 
-static bool is_program(const char *directory, const char *between, const char *name, char path[PATH_MAX])
+static bool is_program(const char *directory, const char *between, const char *name, char *path, size_t size)
 {
-	int length = snprintf(path, PATH_MAX, "%s%s/%s", directory, between, name);
-	return length > 0 && length < PATH_MAX && access(path, X_OK) == 0;
+	int length = snprintf(path, size, "%s%s/%s", directory, between, name);
+	return length > 0 && (size_t)length < size && access(path, X_OK) == 0;
 }
 
-static int find_program(const char *name, char path[PATH_MAX], struct cel_error *e)
+int cel_helper_find(const char *name, char *path, size_t size, struct cel_error *e)
 {
 	char self[PATH_MAX];
 	const char *named = getenv("CEL_HELPERS");
 	if (named != NULL && *named != '\0') {
-		if (is_program(named, "", name, path))
+		if (is_program(named, "", name, path, size))
 			return 0;
 		return error_set(e, CEL_EUNAVAILABLE, "the helper program %s is not in CEL_HELPERS", name);
 	}
@@ -47,9 +47,9 @@ static int find_program(const char *name, char path[PATH_MAX], struct cel_error 
 	char *slash = strrchr(self, '/');
 	if (slash != NULL)
 		*slash = '\0';
-	if (slash != NULL && is_program(self, "/../libexec/celestica", name, path))
+	if (slash != NULL && is_program(self, "/../libexec/celestica", name, path, size))
 		return 0;
-	if (is_program(HELPER_DIRECTORY, "", name, path))
+	if (is_program(HELPER_DIRECTORY, "", name, path, size))
 		return 0;
 	return error_set(e, CEL_EUNAVAILABLE, "the helper program %s is not installed (neither beside this program nor in %s)",
 			 name, HELPER_DIRECTORY);
@@ -91,7 +91,7 @@ int child_start(const char *name, const char *const arguments[2], int input, str
 		struct cel_error *e)
 {
 	char path[PATH_MAX];
-	int rc = find_program(name, path, e);
+	int rc = cel_helper_find(name, path, sizeof path, e);
 	if (rc < 0)
 		return rc;
 	struct child *c = mem_calloc(1, sizeof *c);

@@ -17,6 +17,10 @@ enum cel_format {
 	CEL_FORMAT_HDF5,
 	CEL_FORMAT_ARROW /* and Parquet */
 };
+/* The helper program of that name, which takes a format apart or puts it together: in $CEL_HELPERS, else beside the running
+ * program in ../libexec/celestica, else where they were installed. Writes its path. CEL_EUNAVAILABLE if there is none. */
+int cel_helper_find(const char *name, char *path, size_t size, struct cel_error *e);
+
 int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e);
 
 struct cel_source_options {
