@@ -7,19 +7,31 @@
 #include "print.h"
 #include "verbs.h"
 
-static const struct cli_option LIST_OPTIONS[] = {CLI_OPTION_STORE, CLI_OPTION_JSON, CLI_OPTIONS_END};
+struct list_tool {
+	struct cli cli;
+	bool is_long;
+};
+
+static const struct cli_option LIST_OPTIONS[] = {
+	CLI_OPTION_STORE,
+	{'l', "long", NULL, "also time and message of the commit, and the state of the index", CLI_FLAG(struct list_tool, is_long)},
+	CLI_OPTION_JSON,
+	CLI_OPTIONS_END,
+};
 static const struct cli_command LIST = {
 	.name = "cel list",
 	.forms = "",
-	.summary = "List the collections: name, records, dimension, element type, metric, commit.",
+	.summary = "List the collections: name, records, dimension, element type, metric, commit; with --long\n"
+		   "also time, state of the index (canonical, carried, near or none), message.",
 	.options = LIST_OPTIONS,
-	.examples = "  cel list\n",
+	.examples = "  cel list\n  cel list -l\n",
 };
+static const struct cli_option SHOW_OPTIONS[] = {CLI_OPTION_STORE, CLI_OPTION_JSON, CLI_OPTIONS_END};
 static const struct cli_command SHOW = {
 	.name = "cel show",
 	.forms = "REV",
 	.summary = "Show one commit: its tree, records, schema and index.",
-	.options = LIST_OPTIONS,
+	.options = SHOW_OPTIONS,
 	.examples = "  cel show words\n  cel show --json words | jq .records\n",
 };
 
@@ -83,41 +95,55 @@ void print_revision_json(const struct cel_revision *r, const struct cel_index_st
 	printf("}\n");
 }
 
-static void print_list_line(const struct cel_revision *r)
+const char *index_state(const struct cel_index_status *index)
+{
+	if (!index->is_present)
+		return "none";
+	return index->is_overlaid ? "near" : index->is_carried ? "carried" : "canonical";
+}
+
+static void print_list_line(const struct cel_revision *r, const struct cel_index_status *index)
 {
 	printf("%s\t", r->name);
 	print_records(r);
-	printf("\t%" PRIu32 "\t%s\t%s\t%s\n", r->schema.dim, cel_type_name(r->schema.type),
+	printf("\t%" PRIu32 "\t%s\t%s\t%s", r->schema.dim, cel_type_name(r->schema.type),
 	       cel_metric_name(r->schema.metric), r->commit);
+	if (index != NULL) {
+		putchar('\t');
+		print_time(stdout, r->time);
+		printf("\t%s\t", index_state(index));
+		print_tsv_text(stdout, r->message);
+	}
+	putchar('\n');
 }
 
-static int print_all(const struct cli *cli, struct cel_list *list, void (*print_line)(const struct cel_revision *r))
+static int run_list(struct cli *cli, struct cel_store *store)
 {
+	const struct list_tool *tool = cli->tool;
 	struct cel_error e;
+	struct cel_list *list;
 	const struct cel_revision *r;
-	int rc;
+	struct cel_index_status status, *index = tool->is_long ? &status : NULL;
+	int rc = cel_collection_list(store, &list, &e);
+	if (rc < 0)
+		return cli_fail(cli, &e);
 	while ((rc = cel_list_next(list, &r, &e)) == 1) {
+		if (index != NULL && (rc = cel_index_get(store, r->commit, index, &e)) < 0)
+			break;
 		if (cli->is_json)
-			print_revision_json(r, NULL);
+			print_revision_json(r, index);
 		else
-			print_line(r);
+			print_list_line(r, index);
 	}
 	cel_list_free(list);
 	return rc < 0 ? cli_fail(cli, &e) : 0;
 }
 
-static int run_list(struct cli *cli, struct cel_store *store)
-{
-	struct cel_error e;
-	struct cel_list *list;
-	return cel_collection_list(store, &list, &e) < 0 ? cli_fail(cli, &e) : print_all(cli, list, print_list_line);
-}
-
 int verb_list(int argc, char **argv)
 {
-	struct cli cli;
-	cli_parse(&cli, &LIST, NULL, argc, argv);
-	return cli_with_store(&cli, true, run_list);
+	struct list_tool tool = {0};
+	cli_parse(&tool.cli, &LIST, &tool, argc, argv);
+	return cli_with_store(&tool.cli, true, run_list);
 }
 
 static void print_index(const struct cel_index_status *index)

@@ -276,7 +276,7 @@ static void print_recall(struct sheet *f, const struct cel_index_status *s)
 static void print_index(struct sheet *f, const struct cel_index_status *s, const struct cel_tree_stat *tree)
 {
 	sheet_group(f, "index");
-	sheet_text(f, "state", !s->is_present ? "none" : s->is_overlaid ? "near" : s->is_carried ? "carried" : "canonical");
+	sheet_text(f, "state", index_state(s));
 	sheet_count(f, "files", tree->index_files);
 	sheet_count(f, "filters", tree->filter_files);
 	if (s->is_present) {

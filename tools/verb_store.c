@@ -96,10 +96,18 @@ static const struct cli_command DELETE = {
 
 static int run_delete(struct cli *cli, struct cel_store *store)
 {
+	const char *name = cli->operands[0];
 	struct cel_error e;
-	if (cel_collection_delete(store, cli->operands[0], &e) < 0)
+	struct cel_revision *revision = NULL;
+	cel_revision_get(store, name, &revision, NULL); /* the name is to go even if its commit cannot be read */
+	int rc = cel_collection_delete(store, name, &e);
+	if (rc == 0 && revision != NULL)
+		cli_say(cli, "removed the collection %s; back with: cel create --from %s %s", name, revision->commit, name);
+	else if (rc == 0)
+		cli_say(cli, "removed the collection %s", name);
+	cel_revision_free(revision);
+	if (rc < 0)
 		return cli_fail(cli, &e);
-	cli_say(cli, "removed the collection %s", cli->operands[0]);
 	return 0;
 }
 

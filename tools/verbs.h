@@ -32,6 +32,7 @@ struct cel_revision;
 struct cel_index_status;
 void print_revision_json(const struct cel_revision *r, const struct cel_index_status *index);
 void print_records(const struct cel_revision *r); /* how many, or - */
+const char *index_state(const struct cel_index_status *index); /* canonical, carried, near or none */
 
 #define X(verb, function, summary) int function(int argc, char **argv);
 VERBS(X)

@@ -22,6 +22,8 @@ struct cel_records {
 	struct cel_schema schema;
 	struct selection selection;
 	uint64_t next_rank; /* selected, unless it is selection.n */
+	uint64_t sample;    /* how many of them; 0: all */
+	uint64_t n_sampled, place; /* so far; which of the selected next_rank is */
 	struct buf bytes;
 	struct item items[BATCH_RECORDS];
 	size_t n_items, i;
@@ -79,9 +81,33 @@ void cel_records_free(struct cel_records *records)
 	mem_free(records);
 }
 
+void cel_records_sample(struct cel_records *records, uint64_t n)
+{
+	records->sample = n < records->selection.count ? n : 0;
+	if (n == 0)
+		records->next_rank = records->selection.n;
+}
+
 uint64_t cel_records_count(const struct cel_records *records)
 {
-	return records->selection.count;
+	return records->sample != 0 ? records->sample : records->selection.count;
+}
+
+static void advance(struct cel_records *r)
+{
+	if (r->sample == 0) {
+		r->next_rank = selection_next(&r->selection, r->next_rank + 1);
+		return;
+	}
+	uint64_t place = (uint64_t)((unsigned __int128)++r->n_sampled * r->selection.count / r->sample);
+	if (r->n_sampled == r->sample)
+		r->next_rank = r->selection.n;
+	else if (!r->selection.has_filter)
+		r->next_rank += place - r->place;
+	else
+		for (uint64_t i = r->place; i < place; i++)
+			r->next_rank = selection_next(&r->selection, r->next_rank + 1);
+	r->place = place;
 }
 
 void cel_records_selected(const struct cel_records *records, struct cel_selected *out)
@@ -132,7 +158,7 @@ static int copy_batch(struct cel_records *r, struct store_read *read, struct cel
 		if (rc < 0)
 			break;
 		r->n_items++;
-		r->next_rank = selection_next(&r->selection, r->next_rank + 1);
+		advance(r);
 	}
 	prolly_cursor_free(cursor);
 	return rc;

@@ -73,6 +73,23 @@ b 0 3 $(commit_of b)" ]
 	refuses 64 "no operand" cel list a
 }
 
+@test "list --long: time, state of the index, message" {
+	make_collection a
+	make_collection b
+	rows -n 600 one.jsonl
+	cel-build -q --time 2026-01-02T03:04:05Z -m $'one\ttwo' a one.jsonl
+	rows -n 600 --seed 8 other.jsonl
+	cel-build -q --no-index -m "" b other.jsonl
+	[ "$(cel list -l | cut -f 1,2,7-)" = $'a\t600\t2026-01-02T03:04:05Z\tcanonical\tone\\ttwo\nb\t600\t'"$(show_field b time)"$'\tnone\t' ]
+	[ "$(cel list -l | cut -f 1-6)" = "$(cel list)" ]
+	rows -n 1 --seed 3 two.jsonl
+	cel-build -q --no-index a two.jsonl
+	[ "$(cel list --long | head -n 1 | cut -f 8)" = near ]
+	cel list --long --json | is_json_lines
+	[ "$(cel list --long --json | grep -c '"index":null')" -eq 1 ]
+	run ! grep -q '"index"' <(cel list --json)
+}
+
 @test "log and show: parents, generation, time, author, message" {
 	make_collection c
 	rows -n 10 one.jsonl
@@ -147,7 +164,12 @@ assert os.path.getsize(r["index"]["path"]) == r["index"]["bytes"] and len(r["ind
 	commit=$(commit_of c)
 	tree=$(tree_of c)
 	exits 0 cel delete c
-	is_one_line "$stderr" "removed" " c"
+	is_one_line "$stderr" "removed" " c" "cel create --from $commit c"
+	eval "${stderr##*back with: }" 2>/dev/null
+	[ "$(commit_of c)" = "$commit" ]
+	exits 0 cel delete -q c
+	[ -z "$stderr" ]
+	[ "$(cel log --moves c | sed -n 2p | cut -f 3)" = "$commit" ]
 	refuses 66 "'c'" cel delete c
 	refuses 66 "c" cel show c
 	[ -z "$(cel list)" ]
@@ -251,6 +273,36 @@ for i in range(20): print(json.dumps({"id": "n%d" % i, "vector": [source.uniform
 	exits 1 cel get c ""
 	exits 1 cel get c - <<<"$(printf 'x%.0s' {1..9999})"
 	cel get c r1 r1 | uniq -c | grep -q '^ *2 '
+}
+
+@test "get: what is selected, so many, the ids alone" {
+	cel create -q --dim 1 c
+	python3 -c '
+import json
+for i in range(1000): print(json.dumps({"id": "%s%03d" % ("xy"[i % 2], i), "vector": [i], "metadata": {"n": i} if i % 3 else None}))' | cel-build -q c
+	seq -f 'y%03.0f' 1 2 999 >ys
+	cel get c --prefix y --ids-only | cmp - ys
+	[ "$(cel get c --prefix y --filter '.n > 990' --ids-only | tr '\n' ' ')" = "y991 y995 y997 " ]
+	cel get c --prefix y | cmp - <(cel export c --prefix y)
+	[ "$(cel get c -n 2)" = "$(cel export c | head -n 2)" ]
+	[ "$(cel get c --ids-only -n 2 y5 y007 x002 y001 2>/dev/null | tr '\n' ' ')" = "y007 x002 " ]
+	[ "$(cel get c --ids-only -0 --prefix x99 | tr '\0' ,)" = "x990,x992,x994,x996,x998," ]
+	cel get c --ids-only -0 --prefix x99 | cel get -0 c - | cmp - <(cel get c --prefix x99)
+	[ "$(cel get c --sample 4 --ids-only | tr '\n' ' ')" = "x000 x500 y001 y501 " ]
+	[ "$(cel get c --sample 5 --prefix y --filter '.n % 2 == 1' --ids-only | tr '\n' ' ')" = "$(cel get c --prefix y --filter '.n % 2 == 1' --ids-only |
+		awk '{ id[NR] = $1 } END { for (i = 0; i < 5; i++) printf "%s ", id[int(i * NR / 5) + 1] }')" ]
+	[ "$(cel get c --sample 5000 | wc -l)" -eq 1000 ]
+	[ "$(cel get c --sample 999 --ids-only | sort -u | wc -l)" -eq 999 ]
+	exits 0 cel get c -n 0
+	[ -z "$output" ]
+	exits 1 cel get c --prefix nothing
+	[ -z "$output$stderr" ]
+	exits 1 cel get -q c nobody x000
+	[ -z "$stderr" ]
+	[ "${#lines[@]}" -eq 1 ]
+	refuses 64 "--prefix" cel get c --prefix x x001
+	refuses 64 "0" cel get c --sample 0
+	refuses 66 "nothing" cel get nothing --sample 1
 }
 
 @test "large metadata and vectors go and come through a pipe unchanged" {

@@ -45,6 +45,8 @@ int cel_records_new(struct cel_store *store, const char *rev, struct cel_records
 int cel_records_select(struct cel_store *store, const char *rev, const struct cel_select *select, struct cel_records **out,
 		       struct cel_error *e);
 void cel_records_selected(const struct cel_records *records, struct cel_selected *out);
+/* Before the first of them: no more than n, spread evenly over the ids. */
+void cel_records_sample(struct cel_records *records, uint64_t n);
 void cel_records_free(struct cel_records *records);
 uint64_t cel_records_count(const struct cel_records *records);
 const struct cel_schema *cel_records_schema(const struct cel_records *records);
