@@ -165,6 +165,14 @@ if ! build/arrow/bin/python3 -c 'import pyarrow' 2>/dev/null; then
 		echo "no pyarrow: see build/logs/arrow.log"
 fi
 export CEL_TEST_ARROW=$tree/build/arrow/bin
+# What the pages fetch of Debian. Without a network those tests are skipped.
+mkdir -p build/debs
+fetch() { cd build/debs && apt-get download -q python3-vega-datasets; }
+if [ -n "$(find build/debs -name '*.deb')" ] || { (fetch) || { apt-get update -q && (fetch); }; } >"$logs/debs.log" 2>&1; then
+	export CEL_TEST_DEBS=$tree/build/debs
+else
+	echo "no package from Debian: see build/logs/debs.log"
+fi
 printf '%-10s ok %41d s\n' packages $((SECONDS - begin))
 if [ ! -x configure ] || [ -n "$(find . -path ./build -prune -o \( -name module.am -o -name Makefile.am -o -name configure.ac \) \
 	-newer configure -print)" ]; then

@@ -79,6 +79,20 @@ refuses() {
 	is_one_line "$stderr" "cel" ": " "${list[@]}"
 }
 
+# Whoever fetches this Debian package gets it from $CEL_TEST_DEBS, where tests/run.sh keeps what the pages fetch; without that,
+# from the mirror, if it can be reached.
+needs_debian_package() {
+	if [ -n "${CEL_TEST_DEBS-}" ]; then
+		mkdir -p "$BATS_TEST_TMPDIR/bin"
+		printf '#!/bin/sh\nfor name in "$@"; do :; done\nexec cp "%s/$name"_*.deb .\n' "$CEL_TEST_DEBS" >"$BATS_TEST_TMPDIR/bin/apt-get"
+		chmod +x "$BATS_TEST_TMPDIR/bin/apt-get"
+		PATH=$BATS_TEST_TMPDIR/bin:$PATH
+	else
+		(mkdir -p "$BATS_TEST_TMPDIR/bin" && cd "$BATS_TEST_TMPDIR/bin" && apt-get download -q "$1") || skip "cannot fetch $1"
+	fi
+	command -v dpkg || skip "no dpkg"
+}
+
 is_json_lines() { python3 -c 'import json, sys
 for line in sys.stdin: assert isinstance(json.loads(line), dict)'; }
 

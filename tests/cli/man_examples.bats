@@ -26,7 +26,10 @@ examples_of() { python3 "$CLI/examples.py" "$1"; }
 @test "cel-query(1): the examples" { examples_of "$PAGES/cel-query.1"; }
 @test "cel-stat(1): the examples" { examples_of "$PAGES/cel-stat.1"; }
 @test "cel-upkeep(7): the examples" { examples_of "$PAGES/cel-upkeep.7"; }
-@test "celestica(7): the examples" { examples_of "$PAGES/celestica.7"; }
+@test "celestica(7): the examples" {
+	needs_debian_package python3-vega-datasets
+	examples_of "$PAGES/celestica.7"
+}
 
 @test "every page has its sections, and mandoc finds no fault" {
 	command -v mandoc || skip "no mandoc (Debian package mandoc)"

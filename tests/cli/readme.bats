@@ -32,6 +32,38 @@ run_lines() {
 	echo "$n lines ran"
 }
 
+@test "CSV in, answers out" {
+	needs_debian_package python3-vega-datasets
+	run run_lines < <(section "CSV in, answers out" "$README")
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${output%% *}" -ge 15 ]
+	# What the remarks say is what came out, and so is what the file says.
+	grep -q "^SFO	1	HAF	16.14295$" out
+	grep -q "^SFO	2	SQL	16.24628$" out
+	grep -q "^-	HAF$" out
+	grep -q "^~	SQL	-	~name$" out
+	[ "$(grep -c '^SFO	1	HAF' out)" -eq 2 ]
+	[ "$(wc -l <airports.jsonl)" -eq 3375 ]
+	python3 - <<-'END'
+		import csv, math
+		def kilometres(a, b):
+		    (p, q), (r, s) = (tuple(map(math.radians, x)) for x in (a, b))
+		    h = math.sin((r - p) / 2) ** 2 + math.cos(p) * math.cos(r) * math.sin((s - q) / 2) ** 2
+		    return 2 * 6371.0088 * math.asin(math.sqrt(h))
+		rows = list(csv.DictReader(open("airports.csv")))
+		answers = [line.split("\t") for line in open("out")]
+		for place in csv.DictReader(open("places.csv")):
+		    for state in None, "NV":
+		        near = sorted((kilometres([float(x[k]) for k in ("latitude", "longitude")],
+		                                  [float(place[k]) for k in ("latitude", "longitude")]), x["iata"])
+		                      for x in rows if state in (None, x["state"]))[:3]
+		        got = [a for a in answers if a[0] == place["id"]][3 * (state is not None):][:3]
+		        assert [a[2] for a in got] == [iata for _, iata in near], (got, near)
+		        assert all(abs(float(a[3]) - d) < 0.01 for a, (d, _) in zip(got, near)), (got, near)
+	END
+}
+
 @test "the main job" {
 	run run_lines < <(section "The main job" "$README")
 	echo "$output"
