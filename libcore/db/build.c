@@ -19,7 +19,7 @@
 #include "tell.h"
 
 #define MEMORY_DEFAULT ((size_t)256 << 20)
-#define MEMORY_MIN ((size_t)4 << 20)
+#define MEMORY_MIN ((size_t)8 << 20)
 #define PROGRESS_ROWS 8192u /* also told whenever more input has come */
 
 struct cel_build {
@@ -56,6 +56,20 @@ static int load_schema(struct cel_store *store, const char *collection, struct c
 	return rc;
 }
 
+/* How the memory is shared out. Reading comes before the batch, and LMDB's transactions after the sort, so these need none of
+ * their own; beside them there are edits on their way (see edits.c) and the process itself. */
+static size_t batch_memory(size_t memory)
+{
+	size_t share = memory / 8 < STORE_BATCH_MEMORY_MIN ? STORE_BATCH_MEMORY_MIN : memory / 8;
+	return share < STORE_BATCH_MEMORY ? share : STORE_BATCH_MEMORY;
+}
+
+static size_t sort_memory(size_t memory)
+{
+	size_t edits = memory / 8 < ((size_t)4 << 20) ? memory / 8 : (size_t)4 << 20;
+	return memory - batch_memory(memory) - edits - ((size_t)3 << 20);
+}
+
 int cel_build_new(struct cel_store *store, const char *collection, const struct cel_build_options *options,
 		  struct cel_build **out, struct cel_error *e)
 {
@@ -78,12 +92,12 @@ int cel_build_new(struct cel_store *store, const char *collection, const struct 
 		build->options.memory = MEMORY_DEFAULT;
 	int rc = 0;
 	if (build->options.memory < MEMORY_MIN)
-		rc = error_set(e, CEL_EUSAGE, "memory %zu is less than %zu bytes", build->options.memory, MEMORY_MIN);
+		rc = error_set(e, CEL_EUSAGE, "memory %zu is less than %zu bytes (8M)", build->options.memory, MEMORY_MIN);
 	if (rc == 0)
 		rc = load_schema(store, collection, &build->schema, e);
 	if (rc == 0) {
 		strcpy(build->collection, collection); /* a checked name: it fits */
-		rc = edits_new(build->options.memory, db_thread_count(build->options.threads), NULL,
+		rc = edits_new(sort_memory(build->options.memory), db_thread_count(build->options.threads), NULL,
 			       schema_vector_size(&build->schema), build->duplicates, &build->edits, e);
 		if (rc == 0) /* a small commit needs no directory */
 			edits_ask_directory(build->edits, store_find_tmp, store->store);
@@ -323,6 +337,7 @@ static int commit_rows(struct cel_build *build, struct cel_error *e)
 	rc = store_batch_begin(build->store->store, build->store->lock_wait, &batch, e);
 	if (rc < 0)
 		return rc;
+	store_batch_set_limits(batch, batch_memory(build->options.memory), db_thread_count(build->options.threads));
 	struct store_read *read;
 	rc = store_read_begin(build->store->store, &read, e);
 	if (rc == 0) {

@@ -29,6 +29,7 @@ struct edits {
 	enum cel_duplicates duplicates;
 	char **sources;
 	uint32_t n_sources, threads;
+	uint64_t count;
 	/* from the first edits_next on the conveyor's, whose fill is called by one thread at a time */
 	struct slice id, payload; /* of the row that comes next */
 	bool is_started, has_row;
@@ -51,7 +52,7 @@ int edits_new(size_t memory, uint32_t threads, const char *tmp_directory, size_t
 	edits->vector_size = vector_size;
 	edits->duplicates = duplicates;
 	edits->threads = threads < THREADS_MAX ? threads : THREADS_MAX;
-	edits->parcel_size = memory / 64 < PARCEL_SIZE_MAX ? memory / 64 : PARCEL_SIZE_MAX;
+	edits->parcel_size = memory / 32 < PARCEL_SIZE_MAX ? memory / 32 : PARCEL_SIZE_MAX;
 	int rc = extsort_new(memory, threads, tmp_directory, &edits->sort, e);
 	if (rc < 0) {
 		edits->sort = NULL;
@@ -68,17 +69,25 @@ void edits_ask_directory(struct edits *edits, int (*ask)(void *context, const ch
 	extsort_ask_directory(edits->sort, ask, context);
 }
 
+/* Whoever works on with the edits has use for the memory. */
+static void release_sort(struct edits *edits)
+{
+	conveyor_free(edits->conveyor);
+	extsort_free(edits->sort);
+	for (uint32_t i = 0; i < PARCELS_MAX; i++)
+		parcel_release(&edits->parcels[i]);
+	edits->conveyor = NULL;
+	edits->sort = NULL;
+}
+
 void edits_free(struct edits *edits)
 {
 	if (edits == NULL)
 		return;
-	conveyor_free(edits->conveyor);
-	extsort_free(edits->sort);
+	release_sort(edits);
 	for (uint32_t i = 0; i < edits->n_sources; i++)
 		mem_free(edits->sources[i]);
 	mem_free(edits->sources);
-	for (uint32_t i = 0; i < PARCELS_MAX; i++)
-		parcel_release(&edits->parcels[i]);
 	mem_free(edits);
 }
 
@@ -105,6 +114,7 @@ static struct slice make_head(const struct edits *edits, uint64_t number, uint8_
 int edits_add_delete(struct edits *edits, struct slice id, uint64_t number, struct cel_error *e)
 {
 	uint8_t head[PARCEL_HEAD];
+	edits->count++;
 	return extsort_add(edits->sort, id, make_head(edits, number, head), e);
 }
 
@@ -112,6 +122,7 @@ int edits_add(struct edits *edits, const struct reader_row *row, struct cel_erro
 {
 	uint8_t head[PARCEL_HEAD];
 	const struct slice parts[] = {make_head(edits, row->number, head), row->vector, row->metadata};
+	edits->count++;
 	return extsort_add_parts(edits->sort, row->id, parts, sizeof parts / sizeof *parts, e);
 }
 
@@ -193,11 +204,13 @@ static int start_conveyor(struct edits *edits, struct cel_error *e)
 static int next_parcel(struct edits *edits, struct cel_error *e)
 {
 	void *box;
-	int rc = edits->conveyor == NULL ? start_conveyor(edits, e) : 0;
-	if (rc == 0)
+	int rc = edits->conveyor == NULL && edits->sort != NULL ? start_conveyor(edits, e) : 0;
+	if (rc == 0 && edits->conveyor != NULL)
 		rc = conveyor_next(edits->conveyor, &box, e);
 	edits->parcel = rc > 0 ? box : NULL;
 	edits->next = 0;
+	if (rc == 0)
+		release_sort(edits);
 	return rc;
 }
 
@@ -221,7 +234,7 @@ int edits_next(struct edits *edits, struct edit *out, struct cel_error *e)
 
 uint64_t edits_count(const struct edits *edits)
 {
-	return extsort_count(edits->sort);
+	return edits->count;
 }
 
 uint64_t edits_duplicates(const struct edits *edits)

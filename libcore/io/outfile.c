@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slots of 1 MiB are filled in turn; a full one is handed to the ring and the next is filled meanwhile:
+/* Four slots are filled in turn; a full one is handed to the ring and the next is filled meanwhile:
  *
  *     file   ... |--- in flight ---|--- in flight ---|--- being filled ---|
  *
@@ -24,7 +24,8 @@
 #include "fault.h"
 
 #define N_SLOTS 4u
-#define SLOT_SIZE (1u << 20)
+#define SLOT_SIZE_MIN (16u << 10)
+#define SLOT_SIZE_MAX (OUTFILE_MEMORY / N_SLOTS)
 #define WRITEBACK_STEP (8u << 20)
 
 struct slot {
@@ -41,6 +42,7 @@ struct outfile {
 	struct io_uring uring;
 	bool has_ring, is_ring_used;
 	uint8_t *memory;
+	size_t slot_size;
 	struct slot slots[N_SLOTS];
 	uint32_t n_slots, current;
 	uint64_t started_writeback;
@@ -83,7 +85,7 @@ static int set_up_ring(struct outfile *o, struct cel_error *e)
 		return refusal(rc, "set-up", e);
 	struct iovec vectors[N_SLOTS];
 	for (uint32_t i = 0; i < N_SLOTS; i++)
-		vectors[i] = (struct iovec){.iov_base = o->slots[i].data, .iov_len = SLOT_SIZE};
+		vectors[i] = (struct iovec){.iov_base = o->slots[i].data, .iov_len = o->slot_size};
 	rc = hit_or(0);
 	if (rc == 0)
 		rc = io_uring_register_buffers(&o->uring, vectors, N_SLOTS);
@@ -156,20 +158,27 @@ static int settle(struct outfile *o, struct slot *s, struct cel_error *e)
 
 /* ---- the stream */
 
-int outfile_new(int fd, const char *name, struct outfile **out, struct cel_error *e)
+static size_t slot_size_of(size_t memory)
+{
+	size_t size = memory / N_SLOTS & ~(size_t)4095;
+	return size < SLOT_SIZE_MIN ? SLOT_SIZE_MIN : size > SLOT_SIZE_MAX ? SLOT_SIZE_MAX : size;
+}
+
+int outfile_new(int fd, const char *name, size_t memory, struct outfile **out, struct cel_error *e)
 {
 	struct outfile *o = mem_calloc(1, sizeof *o);
 	if (o == NULL)
 		return error_nomem(e, sizeof *o);
 	o->fd = fd;
 	o->name = name;
-	o->memory = mem_alloc_aligned(4096, N_SLOTS * SLOT_SIZE);
+	o->slot_size = slot_size_of(memory);
+	o->memory = mem_alloc_aligned(4096, N_SLOTS * o->slot_size);
 	if (o->memory == NULL) {
 		mem_free(o);
-		return error_nomem(e, N_SLOTS * SLOT_SIZE);
+		return error_nomem(e, memory);
 	}
 	for (uint32_t i = 0; i < N_SLOTS; i++)
-		o->slots[i].data = o->memory + i * SLOT_SIZE;
+		o->slots[i].data = o->memory + i * o->slot_size;
 	const char *way = getenv("CEL_IO");
 	struct cel_error problem;
 	int rc = way != NULL && strcmp(way, "read") == 0 ? CEL_EUNAVAILABLE : set_up_ring(o, &problem);
@@ -216,7 +225,8 @@ static int turn(struct outfile *o, struct cel_error *e)
 	s->offset = end;
 	s->size = 0;
 	/* All but the slots in flight is in the page cache. */
-	uint64_t complete = end > N_SLOTS * (uint64_t)SLOT_SIZE ? end - N_SLOTS * (uint64_t)SLOT_SIZE : 0;
+	uint64_t in_flight = N_SLOTS * o->slot_size;
+	uint64_t complete = end > in_flight ? end - in_flight : 0;
 	if (rc == 0 && complete >= o->started_writeback + WRITEBACK_STEP) {
 		sync_file_range(o->fd, (off_t)o->started_writeback, (off_t)(complete - o->started_writeback),
 				SYNC_FILE_RANGE_WRITE);
@@ -230,13 +240,13 @@ int outfile_append(struct outfile *o, const void *data, size_t size, struct cel_
 	const uint8_t *p = data;
 	while (size > 0) {
 		struct slot *s = &o->slots[o->current];
-		size_t room = SLOT_SIZE - s->size;
+		size_t room = o->slot_size - s->size;
 		size_t part = size < room ? size : room;
 		memcpy(s->data + s->size, p, part);
 		s->size += part;
 		p += part;
 		size -= part;
-		if (s->size == SLOT_SIZE) {
+		if (s->size == o->slot_size) {
 			int rc = turn(o, e);
 			if (rc < 0)
 				return rc;

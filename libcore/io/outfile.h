@@ -11,8 +11,10 @@
 struct cel_error;
 struct outfile;
 
-/* fd must be open for writing, at a new and empty file; name stands in messages. Both are borrowed. */
-int outfile_new(int fd, const char *name, struct outfile **out, struct cel_error *e);
+#define OUTFILE_MEMORY ((size_t)4 << 20) /* beyond which it gets no faster */
+/* fd must be open for writing, at a new and empty file; name stands in messages. Both are borrowed. Buffers of about that
+ * memory together, at least 64 KiB. */
+int outfile_new(int fd, const char *name, size_t memory, struct outfile **out, struct cel_error *e);
 void outfile_free(struct outfile *o); /* waits for writes in flight; what was not flushed is lost */
 int outfile_append(struct outfile *o, const void *data, size_t size, struct cel_error *e);
 uint64_t outfile_position(const struct outfile *o); /* bytes appended */

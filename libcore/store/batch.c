@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a batch holds before its commit, none of which anybody else can see:
  *
- *     raw blocks   in memory up to 4 MiB (then they will go to LMDB), else all in a segment being written
- *     nodes        in memory up to 16 MiB, else in runs: temporary segments, sorted, mapped, already unlinked
+ *     raw blocks   in memory up to 4 MiB, or an eighth of what is allowed (then they will go to LMDB), else all in a segment being written
+ *     nodes        in memory up to 16 MiB, or a third, else in runs: temporary segments, sorted, mapped, already unlinked
  *
  * Nodes wait so that LMDB never has a node whose vectors are not sealed yet, and so that a batch of any size reaches
  * LMDB in key order, which keeps random keys cheap. Dropping a batch leaves nothing behind. */
@@ -14,8 +14,8 @@
 #include "identity.h"
 #include "lock.h"
 
-#define RAW_IN_MEMORY (4u << 20)
-#define NODES_IN_MEMORY (16u << 20)
+#define RAW_IN_MEMORY ((size_t)4 << 20) /* at most; and nodes */
+#define NODES_IN_MEMORY ((size_t)16 << 20)
 
 /* A writer that was killed when its last page was written, but before it told the readers, has made a commit that no
  * reader sees until the next write transaction. Who writes must see it from the start. */
@@ -28,6 +28,17 @@ static int uncover_last_commit(struct env *env, struct cel_error *e)
 	return rc;
 }
 
+void store_batch_set_limits(struct store_batch *b, size_t memory, uint32_t threads)
+{
+	b->memory = memory < STORE_BATCH_MEMORY_MIN ? STORE_BATCH_MEMORY_MIN : memory;
+	b->threads = threads;
+}
+
+static size_t at_most(size_t value, size_t most)
+{
+	return value < most ? value : most;
+}
+
 int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_batch **out, struct cel_error *e)
 {
 	if (s->is_read_only)
@@ -36,6 +47,7 @@ int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_ba
 	if (b == NULL)
 		return error_nomem(e, sizeof *b);
 	b->store = s;
+	store_batch_set_limits(b, STORE_BATCH_MEMORY, 1);
 	int rc = identity_make(b->new_id, e);
 	if (rc == 0)
 		rc = writer_lock_acquire(s->path, lock_wait_seconds, &b->lock_fd, e);
@@ -120,7 +132,7 @@ static int find_in_lmdb(struct store_batch *b, const struct cid *cid, struct sli
 	return rc;
 }
 
-/* In this batch, as far as that is quick. */
+/* In this batch, but for the segment being written. */
 static int find_gathered(struct store_batch *b, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
 	if (cid->codec == CID_RAW)
@@ -141,7 +153,8 @@ static int is_known(struct store_batch *b, const struct cid *cid, struct cel_err
 	struct slice bytes;
 	if (b->segment != NULL && cid->codec == CID_RAW && segment_writer_has_recent(b->segment, cid))
 		return 1;
-	int rc = find_gathered(b, cid, &bytes, e);
+	/* Nodes in runs are not looked for, of which there may be many: should one come again it is written twice, to one key. */
+	int rc = pending_find(cid->codec == CID_RAW ? &b->raw : &b->nodes, cid, &bytes);
 	if (rc == 0)
 		rc = find_in_lmdb(b, cid, &bytes, e);
 	if (rc == 0 && cid->codec == CID_RAW)
@@ -191,9 +204,10 @@ static int add_all(struct segment_writer *w, const struct pending *p, struct cel
 static int begin_segment(struct store_batch *b, struct cel_error *e)
 {
 	const char *directory;
+	struct segment_writer_options options = {.memory = at_most(b->memory / 2, SEGMENT_WRITER_MEMORY), .threads = b->threads};
 	int rc = store_make_tmp(b->store, &directory, e);
 	if (rc == 0)
-		rc = segment_writer_new(directory, &b->segment, e);
+		rc = segment_writer_new(directory, &options, &b->segment, e);
 	if (rc == 0)
 		rc = add_all(b->segment, &b->raw, e);
 	pending_release(&b->raw);
@@ -204,7 +218,7 @@ static int keep_raw(struct store_batch *b, const struct cid *cid, struct slice b
 {
 	if (b->segment == NULL && b->raw.n == 0)
 		b->first_raw = *cid;
-	if (b->segment == NULL && b->raw.bytes.size + block.size > RAW_IN_MEMORY) {
+	if (b->segment == NULL && b->raw.bytes.size + block.size > at_most(b->memory / 8, RAW_IN_MEMORY)) {
 		int rc = begin_segment(b, e);
 		if (rc < 0)
 			return rc;
@@ -216,7 +230,8 @@ static int keep_raw(struct store_batch *b, const struct cid *cid, struct slice b
 static int make_run(const char *directory, const struct pending *nodes, struct segment **out, struct cel_error *e)
 {
 	struct segment_writer *w;
-	int rc = segment_writer_new(directory, &w, e);
+	struct segment_writer_options options = {.threads = 1}; /* as little as it can do with */
+	int rc = segment_writer_new(directory, &options, &w, e);
 	if (rc < 0)
 		return rc;
 	rc = add_all(w, nodes, e);
@@ -249,7 +264,7 @@ static int spill_nodes(struct store_batch *b, struct cel_error *e)
 
 static int keep_node(struct store_batch *b, const struct cid *cid, struct slice block, struct cel_error *e)
 {
-	if (b->nodes.n > 0 && b->nodes.bytes.size + block.size > NODES_IN_MEMORY) {
+	if (b->nodes.n > 0 && b->nodes.bytes.size + block.size > at_most(b->memory / 3, NODES_IN_MEMORY)) {
 		int rc = spill_nodes(b, e);
 		if (rc < 0)
 			return rc;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The durable order. First the segment is sealed: finished, synced, named, directory synced. Then all blocks for LMDB,
- * merged from memory and runs into key order by a heap, go there in transactions of at most 32 MiB of pages, each but
- * the last renewing the batch's lease. The last one compares and moves the refs, writes their log and drops the lease.
- * A transaction that finds the map full is repeated after growing, so its blocks are listed before it begins.
+ * merged from memory and runs into key order by a heap, go there in transactions of at most 32 MiB of pages (or the batch's
+ * memory), each but the last renewing the batch's lease. The last one compares and moves the refs, writes their log and drops
+ * the lease. A transaction that finds the map full is repeated after growing, so its blocks are listed before it begins.
  *
  * If nothing can have been committed the new segment is removed again. Once a transaction has been, or may have been,
  * it stays: nodes in LMDB never point at blocks that are gone. */
@@ -14,7 +14,7 @@
 #include "refs.h"
 #include "regular.h"
 
-#define TXN_BYTES (32u << 20)
+#define TXN_BYTES ((size_t)32 << 20) /* at most */
 #define TXN_BLOCKS 65536u
 #define PAGE_SIZE 4096u
 
@@ -94,6 +94,7 @@ struct portion {
 	struct source *blocks; /* of which cid and block count */
 	size_t n;
 	uint64_t bytes; /* of pages, about */
+	size_t bytes_max;
 };
 
 static uint64_t page_bytes(struct slice block)
@@ -110,7 +111,7 @@ static int fill_portion(struct portion *p, struct merge *m, const struct cid *ro
 {
 	p->n = 0;
 	p->bytes = 0;
-	while (m->n > 0 && p->n < TXN_BLOCKS && p->bytes < TXN_BYTES) {
+	while (m->n > 0 && p->n < TXN_BLOCKS && p->bytes < p->bytes_max) {
 		struct source *least = &m->sources[0];
 		if (root != NULL && cid_equal(&least->cid, root)) {
 			*waiting = *least;
@@ -231,7 +232,7 @@ static int write_portion(struct commit_job *job, const struct portion *p, bool i
 static int write_blocks(struct commit_job *job, struct cel_error *e)
 {
 	struct merge merge = {0};
-	struct portion portion = {0};
+	struct portion portion = {.bytes_max = job->batch->memory < TXN_BYTES ? job->batch->memory : TXN_BYTES};
 	struct source waiting = {0};
 	int rc = merge_begin(&merge, job->batch, e);
 	portion.blocks = mem_alloc((TXN_BLOCKS + 1) * sizeof *portion.blocks);

@@ -20,6 +20,8 @@ struct store_batch {
 	struct pending raw;         /* in put order; empty once there is a segment */
 	struct segment_writer *segment;
 	struct cid first_raw;
+	size_t memory;    /* see store_batch_set_limits */
+	uint32_t threads;
 	struct pending nodes;
 	struct segment **runs;      /* spilled nodes, each run sorted */
 	size_t n_runs;

@@ -220,12 +220,13 @@ int gc_write_segment(struct gc *gc, struct cel_error *e)
 {
 	const char *directory;
 	struct segment_writer *w = NULL;
+	const struct segment_writer_options options = {.memory = SEGMENT_WRITER_MEMORY, .threads = 1};
 	MDB_txn *txn;
 	if (gc->n_moves == 0)
 		return 0;
 	int rc = store_make_tmp(gc->store, &directory, e);
 	if (rc == 0)
-		rc = segment_writer_new(directory, &w, e);
+		rc = segment_writer_new(directory, &options, &w, e);
 	if (rc < 0)
 		return rc;
 	rc = env_read_begin(&gc->store->env, &txn, e);

@@ -31,7 +31,13 @@ void segment_make_index_header(uint8_t out[SEGMENT_INDEX_HEADER_SIZE], uint64_t 
 
 /* ---- writing, to a temporary file in `directory` */
 struct segment_writer;
-int segment_writer_new(const char *directory, struct segment_writer **out, struct cel_error *e);
+struct segment_writer_options {
+	size_t memory;    /* of all it keeps, about; at least 1.5 MiB, of which not all is touched if little is written */
+	uint32_t threads; /* more than 1: its list of blocks is sorted by a thread of its own */
+};
+#define SEGMENT_WRITER_MEMORY ((size_t)24 << 20) /* beyond which it gets no better */
+int segment_writer_new(const char *directory, const struct segment_writer_options *options, struct segment_writer **out,
+		       struct cel_error *e);
 /* Removes the temporary file if it was not published. */
 void segment_writer_free(struct segment_writer *w);
 int segment_writer_add(struct segment_writer *w, const struct cid *cid, struct slice block, struct cel_error *e);

@@ -22,8 +22,8 @@
 #include "outfile.h"
 #include "segment.h"
 
-#define SORT_MEMORY (16u << 20)
-#define RECENT_SLOTS 32768u /* a power of two */
+#define RECENT_SLOTS_MIN 512u
+#define RECENT_SLOTS_MAX 32768u
 #define SECTION_HEAD_MAX (4 + CID_SIZE)
 
 struct recent {
@@ -40,6 +40,8 @@ struct segment_writer {
 	struct outfile *file; /* what is written goes through it */
 	struct extsort *sort;
 	struct recent *recent;
+	uint32_t *tags; /* of the digests in recent, so that a miss, which is what there mostly is, touches little memory */
+	size_t n_slots; /* a power of two */
 	struct buf scratch;
 };
 
@@ -86,20 +88,37 @@ static int create_file(struct segment_writer *w, const char *directory, struct c
 	return w->fd < 0 ? error_set_errno(e, CEL_EIO, errno, "making %s", w->path) : 0;
 }
 
-int segment_writer_new(const char *directory, struct segment_writer **out, struct cel_error *e)
+static int make_recent(struct segment_writer *w, size_t memory, struct cel_error *e)
+{
+	w->n_slots = RECENT_SLOTS_MIN;
+	while (w->n_slots < RECENT_SLOTS_MAX && w->n_slots * sizeof *w->recent < memory / 16)
+		w->n_slots *= 2;
+	w->recent = mem_calloc(w->n_slots, sizeof *w->recent);
+	w->tags = mem_calloc(w->n_slots, sizeof *w->tags);
+	return w->recent == NULL || w->tags == NULL ? error_nomem(e, w->n_slots * sizeof *w->recent) : 0;
+}
+
+/* Two thirds of the memory sort, a sixth is for writing. */
+static int make_sort(struct segment_writer *w, const char *directory, const struct segment_writer_options *o, struct cel_error *e)
+{
+	size_t memory = o->memory / 3 * 2;
+	return extsort_new(memory < EXTSORT_MEMORY_MIN ? EXTSORT_MEMORY_MIN : memory, o->threads, directory, &w->sort, e);
+}
+
+int segment_writer_new(const char *directory, const struct segment_writer_options *o, struct segment_writer **out,
+		       struct cel_error *e)
 {
 	struct segment_writer *w = mem_calloc(1, sizeof *w);
 	if (w == NULL)
 		return error_nomem(e, sizeof *w);
 	w->fd = -1;
-	w->recent = mem_calloc(RECENT_SLOTS, sizeof *w->recent);
-	int rc = w->recent == NULL ? error_nomem(e, RECENT_SLOTS * sizeof *w->recent) : 0;
+	int rc = make_recent(w, o->memory, e);
 	if (rc == 0)
-		rc = extsort_new(SORT_MEMORY, 1, directory, &w->sort, e);
+		rc = make_sort(w, directory, o, e);
 	if (rc == 0)
 		rc = create_file(w, directory, e);
 	if (rc == 0)
-		rc = outfile_new(w->fd, w->path, &w->file, e);
+		rc = outfile_new(w->fd, w->path, o->memory / 6, &w->file, e);
 	uint8_t blank[SEGMENT_BLOCKS_OFFSET] = {0};
 	if (rc == 0)
 		rc = outfile_append(w->file, blank, sizeof blank, e);
@@ -124,6 +143,7 @@ void segment_writer_free(struct segment_writer *w)
 	extsort_free(w->sort);
 	buf_release(&w->scratch);
 	mem_free(w->recent);
+	mem_free(w->tags);
 	mem_free(w->path);
 	mem_free(w);
 }
@@ -140,15 +160,20 @@ const char *segment_writer_name(const struct segment_writer *w)
 
 /* ---- blocks */
 
-static struct recent *recent_slot(const struct segment_writer *w, const struct cid *cid)
+static size_t slot_of(const struct segment_writer *w, const struct cid *cid)
 {
-	return &w->recent[load_le32(cid->digest) & (RECENT_SLOTS - 1)];
+	return load_le32(cid->digest) & (w->n_slots - 1);
+}
+
+static uint32_t tag_of(const struct cid *cid)
+{
+	return load_le32(cid->digest + 4);
 }
 
 bool segment_writer_has_recent(const struct segment_writer *w, const struct cid *cid)
 {
-	const struct recent *slot = recent_slot(w, cid);
-	return slot->offset != 0 && cid_equal(&slot->cid, cid);
+	size_t i = slot_of(w, cid);
+	return w->tags[i] == tag_of(cid) && w->recent[i].offset != 0 && cid_equal(&w->recent[i].cid, cid);
 }
 
 static size_t put_section_head(uint8_t out[SECTION_HEAD_MAX], const struct cid *cid, size_t block_size)
@@ -179,7 +204,8 @@ int segment_writer_add(struct segment_writer *w, const struct cid *cid, struct s
 		error_context(e, "segment");
 		return rc;
 	}
-	*recent_slot(w, cid) = entry;
+	w->recent[slot_of(w, cid)] = entry;
+	w->tags[slot_of(w, cid)] = tag_of(cid);
 	return 0;
 }
 
@@ -229,7 +255,7 @@ static int walk(struct segment_writer *w, const struct cid *cid, uint64_t *offse
 
 int segment_writer_find(struct segment_writer *w, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
-	const struct recent *slot = recent_slot(w, cid);
+	const struct recent *slot = &w->recent[slot_of(w, cid)];
 	uint64_t offset = slot->offset;
 	size_t size = slot->size;
 	int rc = outfile_flush(w->file, e);

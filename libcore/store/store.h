@@ -93,6 +93,11 @@ int store_read_id(struct store_read *r, uint8_t id[STORE_ID_SIZE], struct cel_er
 /* ---- writing: one batch at a time per store, across processes. Waits up to lock_wait_seconds (0: does not wait,
  * negative: for ever) for the writer lock, then CEL_EBUSY. */
 int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_batch **out, struct cel_error *e);
+/* What the batch may keep in memory, about, at least STORE_BATCH_MEMORY_MIN and by default STORE_BATCH_MEMORY; and threads, by default 1.
+ * Before the first put. Neither changes what is stored, but for small values, which go to a segment sooner. */
+#define STORE_BATCH_MEMORY ((size_t)48 << 20)
+#define STORE_BATCH_MEMORY_MIN ((size_t)2 << 20)
+void store_batch_set_limits(struct store_batch *b, size_t memory, uint32_t threads);
 /* Hashes and keeps a block of at most 1 MiB; *out is its CID. A block that the store already has is not written again.
  * Raw blocks are gathered in memory up to 4 MiB and go to a segment beyond that; nodes over 16 MiB go to sorted
  * temporary files. Nothing reaches LMDB before the commit. After an error the batch can only be freed. */

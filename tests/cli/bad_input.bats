@@ -262,13 +262,13 @@ npy() {
 	is_sanitized && skip "shadow memory counts too"
 	local shape
 	npy good.npy "(3, 3)"
-	(ulimit -d 65536 && cel-build -q --no-index --memory 4M --id-prefix p c good.npy)
+	(ulimit -d 65536 && cel-build -q --no-index --memory 8M --id-prefix p c good.npy)
 	HEAD=$(commit_of c)
 	for shape in "(1000000000, 3)" "(1099511627776, 3)" "(700000000000000000, 3)"; do
 		npy lie.npy "$shape"
 		ulimit -S -d 65536
-		rejects_file "lie.npy" cel-build --no-index --memory 4M --id-prefix p c lie.npy
-		CEL_IO=read rejects_file "|" cel-build --no-index --memory 4M --id-prefix p c - <lie.npy
+		rejects_file "lie.npy" cel-build --no-index --memory 8M --id-prefix p c lie.npy
+		CEL_IO=read rejects_file "|" cel-build --no-index --memory 8M --id-prefix p c - <lie.npy
 	done
 	run ! python3 -c 'bytearray(100 << 20)'
 }

@@ -161,7 +161,7 @@ prepare() {
 	refuses 64 "-1" cel-build --lock-wait=-1 c
 	refuses 64 "0" cel create --dim 0 x
 	refuses 64 "65536" cel create --dim 65536 x
-	exits 0 cel-build -q --memory 5M --lock-wait 0.5 -j 3 c base.jsonl
+	exits 0 cel-build -q --memory 9M --lock-wait 0.5 -j 3 c base.jsonl
 }
 
 @test "another program of the name cel-WORD is a verb; a word with other characters is not" {

@@ -66,7 +66,7 @@ no_space() {
 @test "while rows are sorted on disk" {
 	rows -n 60000 -d 64 --seed 3 large.npy
 	fill 1000
-	no_space cel-build --no-index --memory 4M --id-prefix l c large.npy
+	no_space cel-build --no-index --memory 8M --id-prefix l c large.npy
 	unharmed
 	rm disk/ballast
 	[ -z "$(find disk/store/tmp -type f)" ]

@@ -35,7 +35,7 @@ class Sweep:
         os.makedirs(directory, exist_ok=True)
         os.chdir(directory)
         self.random = random.Random(seed)
-        self.options = ["--no-index", "--memory", "4M"] if is_large else []
+        self.options = ["--no-index", "--memory", "8M"] if is_large else []
         self.dim, self.n_a = (300, 6000) if is_large else (16, 800)
         for who, rows in (("a", self.n_a), ("b", 40)):
             for version in (0, 1):

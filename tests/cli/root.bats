@@ -64,7 +64,7 @@ same_tree() {
 	CEL_IO=read same_tree same base.jsonl
 	CEL_IO=read same_tree same - <base.jsonl
 	cat base.jsonl | same_tree same
-	same_tree --memory 4M same base.jsonl
+	same_tree --memory 8M same base.jsonl
 	if CEL_IO=uring exits 0 cel-build -q base base.jsonl; then
 		CEL_IO=uring same_tree same base.jsonl
 		cat base.jsonl | CEL_IO=uring same_tree same -
@@ -78,7 +78,7 @@ same_tree() {
 	make_collection large --dim 64
 	cel-build -q --no-index --ids large.ids large large.npy
 	make_collection small --dim 64
-	cel-build -q --no-index --memory 4M --ids large.ids small large.npy
+	cel-build -q --no-index --memory 8M --ids large.ids small large.npy
 	[ "$(tree_of large)" = "$(tree_of small)" ]
 	exits 0 find store/tmp -type f
 	[ -z "$output" ]

@@ -44,11 +44,13 @@ static int teardown_all(void **state)
 	return 0;
 }
 
+static size_t memory = OUTFILE_MEMORY;
+
 /* Pieces of 1, 2, 4, ... bytes up to 2 MiB and round again. */
 static int write_file(int fd, bool is_flushing)
 {
 	struct outfile *o;
-	int rc = outfile_new(fd, "test", &o, &e);
+	int rc = outfile_new(fd, "test", memory, &o, &e);
 	if (rc < 0)
 		return rc;
 	size_t piece = 1;

@@ -19,6 +19,8 @@ static int setup(void **state)
 	return 0;
 }
 
+static struct segment_writer_options options = {.memory = 2 << 20, .threads = 2};
+
 static int teardown(void **state)
 {
 	(void)state;
@@ -37,7 +39,7 @@ static void write_segment(uint64_t n, char path[512], struct cid *cids)
 	struct segment_writer *w;
 	uint8_t bytes[512];
 	bool is_new;
-	assert_ok(segment_writer_new(directory, &w, &e));
+	assert_ok(segment_writer_new(directory, &options, &w, &e));
 	for (uint64_t i = 0; i < n; i++) {
 		struct slice block = make_block(i, size_of(i), bytes);
 		cids[i] = cid_of(CID_RAW, block);
@@ -118,7 +120,7 @@ static void frame_is_that_of_the_specification(void **state)
 	struct slice block = slice_make("\1\2\3\4", 4);
 	struct cid cid = cid_of(CID_RAW, block), root = cid_of(CID_DAG_CBOR, slice_text("r"));
 	uint8_t file[1024], expected[1024] = {0}, *p = expected;
-	assert_ok(segment_writer_new(directory, &w, &e));
+	assert_ok(segment_writer_new(directory, &options, &w, &e));
 	assert_ok(segment_writer_add(w, &cid, block, &e));
 	assert_ok(segment_writer_add(w, &cid, block, &e)); /* repeated: in the payload, not in the index */
 	assert_ok(segment_writer_finish(w, &root, false, &e));
@@ -162,7 +164,7 @@ static void reads_back_while_writing(void **state)
 	enum { N = 60000 };
 	struct cid *cids = mem_alloc(N * sizeof *cids);
 	struct slice found;
-	assert_ok(segment_writer_new(directory, &w, &e));
+	assert_ok(segment_writer_new(directory, &options, &w, &e));
 	for (uint64_t i = 0; i < N; i++) {
 		struct slice block = make_block(i, i == 5 ? 0 : 64, bytes);
 		cids[i] = cid_of(CID_RAW, block);
@@ -190,7 +192,7 @@ static void leaves_nothing_behind(void **state)
 {
 	(void)state;
 	struct segment_writer *w;
-	assert_ok(segment_writer_new(directory, &w, &e));
+	assert_ok(segment_writer_new(directory, &options, &w, &e));
 	char path[512];
 	snprintf(path, sizeof path, "%s", segment_writer_path(w));
 	assert_int_equal(access(path, F_OK), 0);
