@@ -3,6 +3,8 @@
  * copies may move while a row is read, such a field holds its offset there until the row is complete. */
 #include "csv_split.h"
 
+#include "alloc.h"
+#include "bytes.h"
 #include "cel.h"
 #include "error.h"
 
@@ -20,8 +22,9 @@ struct splitter {
 
 void csv_row_release(struct csv_row *row)
 {
-	buf_release(&row->fields);
+	mem_free(row->fields);
 	buf_release(&row->unescaped);
+	*row = (struct csv_row){0};
 }
 
 static void set_fault(struct splitter *s, const char *what)
@@ -32,12 +35,26 @@ static void set_fault(struct splitter *s, const char *what)
 	s->row->fault_field = s->row->n_fields;
 }
 
+/* The high bit of each byte that is c; behind the first one, perhaps of others too. */
+static uint64_t find_byte(uint64_t word, uint8_t c)
+{
+	uint64_t others = word ^ 0x0101010101010101u * c;
+	return (others - 0x0101010101010101u) & ~others & 0x8080808080808080u;
+}
+
 /* Goes on to the delimiter or line end that ends the field. */
 static int find_end(struct splitter *s)
 {
 	const uint8_t *p = s->text.data;
 	size_t i = s->at;
-	while (i < s->text.size && p[i] != s->delimiter && p[i] != '\n')
+	uint64_t found = 0;
+	for (; found == 0 && i + 8 <= s->text.size; i += 8) {
+		uint64_t word = load_le64(p + i);
+		found = find_byte(word, s->delimiter) | find_byte(word, '\n');
+	}
+	if (found != 0)
+		i = i - 8 + (size_t)__builtin_ctzll(found) / 8;
+	while (found == 0 && i < s->text.size && p[i] != s->delimiter && p[i] != '\n')
 		i++;
 	s->at = i;
 	return i < s->text.size || s->is_end ? HAS_FIELD : NEED_MORE;
@@ -120,15 +137,15 @@ static int take_quoted(struct splitter *s, struct csv_field *out)
 size_t csv_cut(struct slice text, uint8_t delimiter)
 {
 	const uint8_t *p = text.data, *end = text.data + text.size, *found = NULL;
-	for (const uint8_t *outside = p; p < end;) { /* outside: where what is outside of quotes began */
-		const uint8_t *quote = memchr(p, '"', (size_t)(end - p));
+	for (const uint8_t *outside = p;;) { /* where what is outside of quotes began */
+		const uint8_t *quote = p < end ? memchr(p, '"', (size_t)(end - p)) : NULL;
 		const uint8_t *stop = quote != NULL ? quote : end;
 		bool is_opening = quote != NULL && (quote == text.data || quote[-1] == delimiter || quote[-1] == '\n');
 		if (quote != NULL && !is_opening) {
 			p = quote + 1;
 			continue;
 		}
-		const uint8_t *newline = memrchr(outside, '\n', (size_t)(stop - outside));
+		const uint8_t *newline = stop > outside ? memrchr(outside, '\n', (size_t)(stop - outside)) : NULL;
 		found = newline != NULL ? newline : found;
 		if (quote == NULL)
 			break;
@@ -145,7 +162,7 @@ size_t csv_cut(struct slice text, uint8_t delimiter)
 /* Copied fields stand behind each other in the order of the row. */
 static void place_copies(struct csv_row *row)
 {
-	struct csv_field *fields = (struct csv_field *)(void *)row->fields.data;
+	struct csv_field *fields = row->fields;
 	size_t at = 0;
 	for (size_t i = 0; at < row->unescaped.size && i < row->n_fields; i++) {
 		if (fields[i].text.data != NULL)
@@ -158,7 +175,6 @@ static void place_copies(struct csv_row *row)
 int csv_split(struct slice text, bool is_end, uint8_t delimiter, struct csv_row *row, struct cel_error *e)
 {
 	struct splitter s = {.text = text, .delimiter = delimiter, .is_end = is_end, .row = row, .error = e};
-	buf_clear(&row->fields);
 	buf_clear(&row->unescaped);
 	row->n_fields = row->n_lines = 0;
 	row->fault = NULL;
@@ -169,10 +185,9 @@ int csv_split(struct slice text, bool is_end, uint8_t delimiter, struct csv_row 
 		if (rc <= 0)
 			return rc;
 		if (row->n_fields < CSV_FIELDS_MAX) {
-			rc = buf_append(&row->fields, &field, sizeof field, e);
-			if (rc < 0)
-				return rc;
-			row->n_fields++;
+			if (mem_grow(&row->fields, &row->capacity, row->n_fields + 1, sizeof field, e) < 0)
+				return CEL_ENOMEM;
+			row->fields[row->n_fields++] = field;
 		} else {
 			set_fault(&s, "it is one too many");
 		}

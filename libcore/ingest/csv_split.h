@@ -15,9 +15,9 @@ struct csv_field {
 
 /* A zeroed one is ready for use. */
 struct csv_row {
-	struct buf fields;     /* struct csv_field */
+	struct csv_field *fields;
 	struct buf unescaped;  /* fields that have doubled quotes, without them */
-	size_t n_fields;
+	size_t n_fields, capacity;
 	size_t size;           /* in the text, its end of line included */
 	uint64_t n_lines;      /* ends of line in it */
 	const char *fault;     /* what is wrong with it, or NULL */
@@ -35,7 +35,7 @@ size_t csv_cut(struct slice text, uint8_t delimiter);
 
 static inline const struct csv_field *csv_field(const struct csv_row *row, size_t i)
 {
-	return (const struct csv_field *)(const void *)row->fields.data + i;
+	return &row->fields[i];
 }
 
 #endif

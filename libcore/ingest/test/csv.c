@@ -177,13 +177,45 @@ static void test_too_many(void **state)
 	free(text);
 }
 
+/* Texts of what matters, cut at every place: whole rows are those that a split finds there one after the other. */
+static void test_cut(void **state)
+{
+	(void)state;
+	const char *scale = getenv("CEL_TEST_SCALE");
+	unsigned rounds = 3000 * (scale != NULL ? (unsigned)atoi(scale) : 1), n_quoted = 0;
+	for (unsigned round = 0; round < rounds; round++) {
+		char text[40];
+		size_t size = random_next() % sizeof text;
+		for (size_t i = 0; i < size; i++)
+			text[i] = "a\"\",,\n\r\"b\n"[random_next() % 10];
+		for (size_t end = 0; end <= size; end++) {
+			char *copy = malloc(end + 1); /* of this size, so that a sanitizer sees who reads on */
+			struct csv_row row = {0};
+			size_t at = 0, from_newline = 0;
+			memcpy(copy, text, end);
+			while (at < end && csv_split(slice_make(copy + at, end - at), false, ',', &row, NULL) == 1)
+				at += row.size;
+			size_t whole = csv_cut(slice_make(copy, end), ',');
+			if (whole != at)
+				fail_msg("%zu bytes of '%.*s' are whole rows, not %zu", whole, (int)end, copy, at);
+			for (size_t i = 0; i < end; i++)
+				from_newline = copy[i] == '\n' ? i + 1 : from_newline;
+			n_quoted += from_newline != at;
+			csv_row_release(&row);
+			free(copy);
+		}
+	}
+	printf("# %u of them within quotes\n", n_quoted);
+	assert_true(n_quoted > rounds / 4); /* control: looking for the last newline would be wrong as often */
+}
+
 int main(void)
 {
 	const char *seed = getenv("CEL_TEST_SEED");
 	random_state = seed != NULL ? strtoull(seed, NULL, 0) | 1 : 20261122;
 	printf("# CEL_TEST_SEED=%llu\n", (unsigned long long)random_state);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_rows), cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_rows), cmocka_unit_test(test_too_many), cmocka_unit_test(test_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
