@@ -20,7 +20,7 @@ for set in "$@"; do
 		packages="$packages clang libclang-rt-14-dev libcmocka-dev bats shellcheck mandoc git"
 		packages="$packages gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 		packages="$packages nodejs npm lmdb-utils python3 valgrind procps locales ca-certificates"
-		packages="$packages gzip zstd xz-utils hdf5-tools python3-venv openssh-server openssh-client rsync"
+		packages="$packages gzip zstd xz-utils hdf5-tools python3-venv openssh-server openssh-client rsync zsh fish"
 		;;
 	*)
 		echo "usage: apt-install.sh build|test..." >&2

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "candidates.h"
 #include "cli.h"
+#include "complete.h"
 #include "nearest.h"
 #include "verbs.h"
 
@@ -84,6 +86,45 @@ static int unknown_verb(const struct cli *cli, const char *verb)
 	return cli_usage(cli, "there is no verb '%s'", verb);
 }
 
+static int find_verb(const char *word)
+{
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (strcmp(word, TABLE[i].name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void put_verbs(const char *text)
+{
+	struct candidates c = {.text = text, .lead = ""};
+	for (size_t i = 0; i < N_VERBS; i++)
+		candidates_put(&c, TABLE[i].name, TABLE[i].summary);
+	for (size_t i = 0; i < N_PROGRAMS; i++)
+		candidates_put(&c, PROGRAMS[i].name, PROGRAMS[i].summary);
+}
+
+/* cel --complete VERB WORD... becomes VERB --complete WORD..., which every command answers by itself. */
+static int complete(const struct cli *cli, int n, char **words)
+{
+	if (n == 1 && words[0][0] != '-')
+		put_verbs(words[0]);
+	else if (n == 1)
+		complete_print(&COMMAND, n, words);
+	int verb = n > 1 ? find_verb(words[0]) : -1;
+	bool is_program = false;
+	for (size_t i = 0; n > 1 && i < N_PROGRAMS; i++)
+		is_program |= strcmp(words[0], PROGRAMS[i].name) == 0;
+	if (n > 1) { /* in the place of cel and --complete */
+		words[-1] = words[0];
+		words[0] = COMPLETE_WORD;
+	}
+	if (verb >= 0)
+		return TABLE[verb].run(n + 1, words - 1);
+	if (is_program)
+		run_program(words - 1);
+	return cli_finish(cli, 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli cli = {.command = &COMMAND};
@@ -96,13 +137,15 @@ int main(int argc, char **argv)
 		print_verbs(stdout);
 		return cli_finish(&cli, 0);
 	}
+	if (strcmp(verb, COMPLETE_WORD) == 0)
+		return complete(&cli, argc - 2, argv + 2);
 	if (verb[0] == '-') {
 		cli_parse(&cli, &COMMAND, NULL, argc, argv);
 		return cli_usage(&cli, "the VERB comes first");
 	}
-	for (size_t i = 0; i < N_VERBS; i++)
-		if (strcmp(verb, TABLE[i].name) == 0)
-			return TABLE[i].run(argc - 1, argv + 1);
+	int number = find_verb(verb);
+	if (number >= 0)
+		return TABLE[number].run(argc - 1, argv + 1);
 	bool is_word = strlen(verb) < 50 && strspn(verb, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(verb);
 	if (is_word)
 		run_program(argv + 1);

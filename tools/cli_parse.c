@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "complete.h"
 #include "form.h"
 #include "help.h"
 #include "nearest.h"
@@ -114,6 +115,10 @@ void cli_parse(struct cli *cli, const struct cli_command *command, void *tool, i
 	struct tables tables;
 	occupy_standard_streams();
 	*cli = (struct cli){.command = command, .tool = tool};
+	if (argc > 1 && strcmp(argv[1], COMPLETE_WORD) == 0) {
+		complete_print(command, argc - 2, argv + 2);
+		exit(cli_finish(cli, 0));
+	}
 	make_tables(&tables, command->options);
 	optind = 0; /* start anew, and let glibc permute operands behind options */
 	opterr = 0;

@@ -39,8 +39,7 @@ int cli_open_default(struct places *p, struct cel_store **out)
 	return open_path(p, found, out);
 }
 
-/* PATH/.cel if that is where the store is, as in a directory in which 'cel init' was run. */
-static const char *store_of(const char *path, char inside[PATH_MAX])
+const char *place_find_store(const char *path, char inside[PATH_MAX])
 {
 	struct stat st;
 	int n = snprintf(inside, PATH_MAX, "%s/data.mdb", path);
@@ -81,7 +80,7 @@ int cli_open_place(struct places *p, const char *text, struct cel_store **store,
 		return fetch(p, text, store, place);
 	if (place->kind == CEL_PLACE_HERE)
 		return cli_open_default(p, store);
-	return open_path(p, store_of(place->path, inside), store);
+	return open_path(p, place_find_store(place->path, inside), store);
 }
 
 void cli_close_places(struct places *p)

@@ -4,6 +4,7 @@
 #ifndef TOOLS_PLACE_H
 #define TOOLS_PLACE_H
 
+#include <limits.h>
 #include <sys/types.h>
 
 #include "cli.h"
@@ -31,5 +32,7 @@ int cli_open_default(struct places *p, struct cel_store **out);
  * is far is fetched to the default store, which must be open for writing then: the place is its commit there. */
 int cli_open_place(struct places *p, const char *text, struct cel_store **store, struct cel_place *place);
 void cli_close_places(struct places *p);
+/* PATH/.cel if that is where the store is, as in a directory in which 'cel init' was run; else PATH. */
+const char *place_find_store(const char *path, char inside[PATH_MAX]);
 
 #endif
