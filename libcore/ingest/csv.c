@@ -313,7 +313,7 @@ static int row_parser_new(const void *shared, void **out, struct cel_error *e)
 	c->elements = mem_alloc(schema_vector_size(c->schema));
 	if (c->numbers == NULL || c->elements == NULL) {
 		row_parser_free(c);
-		return error_nomem(e, c->schema->dim * sizeof(double));
+		return error_nomem(e, sizeof *c);
 	}
 	*out = c;
 	return 0;

@@ -66,7 +66,7 @@ static int line_parser_new(const void *schema, void **out, struct cel_error *e)
 	j->elements = mem_alloc(schema_vector_size(schema));
 	if (j->json == NULL || j->numbers == NULL || j->elements == NULL) {
 		line_parser_free(j);
-		return error_nomem(e, j->schema->dim * sizeof(double));
+		return error_nomem(e, sizeof *j);
 	}
 	*out = j;
 	return 0;
