@@ -31,7 +31,7 @@ static const struct cli_option OPTIONS[] = {
 	 CLI_CHOICE(struct build_tool, options.duplicates, CEL_DUPLICATES_ERROR, "error first last")},
 	{0, "skip-bad", NULL, "leave out bad rows and count them", CLI_FLAG(struct build_tool, options.is_skipping_bad)},
 	COMMIT_OPTIONS(struct build_tool, options, ""),
-	{0, "memory", "SIZE", "memory for sorting (default 256M)", CLI_SIZE(struct build_tool, options.memory)},
+	{0, "memory", "SIZE", "memory to take, but for the index (default 256M)", CLI_SIZE(struct build_tool, options.memory)},
 	JOBS_OPTION(struct build_tool, options),
 	NO_INDEX_OPTION(struct build_tool, options),
 	INDEX_OPTIONS(struct build_tool, options),
