@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first word is a verb of cel or a command of the shell; further ones are collections and files. */
+/* cel knows its words itself: cel --complete WORD... prints what the last one may become, each on a line of its own with what it
+ * is behind a tab; a line that begins with a tab says that a file or a directory may stand there. It is asked twice if a
+ * collection is in use, as that may be put in. The shell's own words are added here. */
 #include "shell_complete.h"
 
 #include <dirent.h>
@@ -19,24 +21,7 @@ static void add(struct completions *c, const char *prefix, const char *text, siz
 	c->n += items[c->n] != NULL;
 }
 
-/* The first column of each line of what a command prints, from a line that begins so. */
-static void add_column(const struct shell *shell, struct completions *c, const char *prefix, const char *const *argv,
-		       const char *from, size_t indent)
-{
-	char *text = shell_capture(shell, argv, true);
-	const char *p = text != NULL ? strstr(text, from) : NULL;
-	while (p != NULL && *p != '\0') {
-		if (strspn(p, " ") == indent && strlen(p) > indent)
-			add(c, prefix, p + indent, strcspn(p + indent, " \t\n"));
-		else if (indent > 0 && *p == '\n' && c->n > 0)
-			break;
-		p = strchr(p, '\n');
-		p = p != NULL ? p + 1 : NULL;
-	}
-	free(text);
-}
-
-static void add_files(struct completions *c, const char *prefix)
+static void add_files(struct completions *c, const char *prefix, bool is_directory)
 {
 	const char *slash = strrchr(prefix, '/');
 	size_t length = slash != NULL ? (size_t)(slash - prefix) + 1 : 0;
@@ -53,6 +38,8 @@ static void add_files(struct completions *c, const char *prefix)
 		strcpy(path + length, entry->d_name);
 		if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
 			strcat(path, "/");
+		else if (is_directory)
+			continue;
 		add(c, prefix, path, strlen(path));
 	}
 	if (directory != NULL)
@@ -78,30 +65,78 @@ static void sort(struct completions *c)
 	c->n = n;
 }
 
-void shell_complete(const struct shell *shell, const char *line, struct completions *out)
+/* What cel says of VERB [IN USE] WORD... PREFIX. */
+static void ask(const struct shell *shell, struct completions *c, const struct command_line *line, const char *in_use,
+		const char *prefix)
+{
+	const char **argv = calloc(line->n + 4, sizeof *argv);
+	size_t n = 0;
+	if (argv == NULL)
+		return;
+	argv[n++] = "--complete";
+	for (size_t i = 0; i < line->n; i++) {
+		argv[n++] = line->words[i].text;
+		if (i == 0 && in_use != NULL)
+			argv[n++] = in_use;
+	}
+	argv[n] = prefix;
+	char *text = shell_capture(shell, argv, true);
+	for (char *p = text, *next; p != NULL && *p != '\0'; p = next) {
+		next = p + strcspn(p, "\n");
+		next += *next == '\n';
+		if (*p != '\t') {
+			add(c, prefix, p, strcspn(p, "\t\n"));
+			continue;
+		}
+		bool is_file = strncmp(p, "\tfiles", 6) == 0;
+		if (is_file || strncmp(p, "\tdirs", 5) == 0)
+			add_files(c, prefix, !is_file);
+	}
+	free(text);
+	free(argv);
+}
+
+static void add_own(struct completions *c, const char *prefix)
 {
 	static const char *const OWN[] = {"exit", "help", "quit", "use"};
-	struct command_line words;
-	size_t length = strlen(line);
+	for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
+		add(c, prefix, OWN[i], strlen(OWN[i]));
+}
+
+/* "use" and "help" want what these commands want; the first word is put in the place of the shell's own. */
+static void translate(struct command_line *line)
+{
+	bool is_use = strcmp(line->words[0].text, "use") == 0;
+	if (!is_use && strcmp(line->words[0].text, "help") != 0)
+		return;
+	if (is_use)
+		command_line_insert(line, 1, "delete"); /* of one COLLECTION */
+	command_line_remove(line, 0);
+}
+
+void shell_complete(const struct shell *shell, const char *text, struct completions *out)
+{
+	struct command_line line;
+	size_t length = strlen(text);
 	*out = (struct completions){.start = length};
-	command_line_split(&words, line);
-	bool is_begun = words.n > 0 && (words.problem != NULL || (length > 0 && strchr(" \t", line[length - 1]) == NULL));
-	const char *prefix = "";
+	command_line_split(&line, text);
+	bool is_begun = line.n > 0 && (line.problem != NULL || (length > 0 && strchr(" \t", text[length - 1]) == NULL));
+	char *prefix = strdup(is_begun ? line.words[line.n - 1].text : "");
 	if (is_begun) {
-		out->start = words.words[words.n - 1].start;
-		prefix = words.words[words.n - 1].text;
+		out->start = line.words[line.n - 1].start;
+		command_line_remove(&line, line.n - 1);
 	}
-	if (words.n == 0 || (words.n == 1 && is_begun)) {
-		for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
-			add(out, prefix, OWN[i], strlen(OWN[i]));
-		add_column(shell, out, prefix, (const char *const[]){"--help", NULL}, "\nVerbs", 2);
-	} else {
-		add_column(shell, out, prefix, (const char *const[]){"list", NULL}, "", 0);
-		if (strcmp(words.words[0].text, "use") != 0)
-			add_files(out, prefix);
-	}
+	if (prefix != NULL && line.n == 0)
+		add_own(out, prefix);
+	if (prefix != NULL && line.n > 0)
+		translate(&line);
+	if (prefix != NULL)
+		ask(shell, out, &line, NULL, prefix);
+	if (prefix != NULL && line.n > 0 && shell->collection[0] != '\0')
+		ask(shell, out, &line, shell->collection, prefix);
 	sort(out);
-	command_line_free(&words);
+	free(prefix);
+	command_line_free(&line);
 }
 
 void completions_free(struct completions *c)

@@ -266,6 +266,7 @@ cel-shell: line 3 ended with status 1" ]
 @test "terminal: TAB completes" {
 	needs_editor
 	touch "a file" afile.npy
+	cel tag -q v1 words
 	dialog cel shell <<-'END'
 		expect cel> $
 		send que\t
@@ -277,7 +278,21 @@ cel-shell: line 3 ended with status 1" ]
 		send \x15re\t\t
 		expect remote +reset +revert
 		expect cel> re$
-		send \x15use o\t\n
+		send \x15query --rad\t
+		expect query --radius $
+		send \x15merge --policy t\t
+		expect --policy theirs $
+		send \x15help bui\t
+		expect help build $
+		send \x15show words@v\t
+		expect show words@v1 $
+		send \x15use w\t\n
+		expect words> $
+		send get c\t\n
+		expect get c. d
+		expect "id":"c d"
+		expect words> $
+		send use o\t\n
 		expect others> $
 		send build 'a f\t
 		expect a..?file $
