@@ -32,7 +32,7 @@ static const struct cli_option OPTIONS[] = {
 };
 static const struct cli_command COMMAND = {
 	.name = "cel get",
-	.forms = "REV [ID]...",
+	.forms = "REV ID...\nREV",
 	.summary = "Print the records of these IDs, or those that options select, as JSON Lines.\n"
 		   "An ID of - stands for ids on standard input, one a line.",
 	.options = OPTIONS,

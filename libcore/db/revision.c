@@ -7,6 +7,7 @@
 #include "db.h"
 #include "error.h"
 #include "forgotten.h"
+#include "lookup.h"
 #include "record.h"
 #include "rev.h"
 #include "tags.h"
@@ -39,10 +40,11 @@ int db_head_cid(struct store_read *read, const char *name, char ref[DB_REF_MAX],
 	int rc = db_head_ref(name, ref, e);
 	if (rc == 0)
 		rc = store_read_ref(read, ref, out, e);
-	if (rc == CEL_ENOTFOUND)
-		return error_set(e, CEL_ENOINPUT,
-				 "there is no collection '%s' ('cel list' shows what there is, 'cel create' makes one)", name);
-	return rc;
+	if (rc != CEL_ENOTFOUND)
+		return rc;
+	struct cel_error why;
+	rc = near_error(read, "collection", HEADS_PREFIX, name, &why);
+	return error_set(e, rc, "%s ('cel list' shows what there is, 'cel create' makes one)", why.message);
 }
 
 int db_head_load(struct store_read *read, const char *name, struct db_rev *out, struct cel_error *e)

@@ -7,6 +7,7 @@
 
 #include "alloc.h"
 #include "error.h"
+#include "lookup.h"
 #include "record.h"
 #include "rev.h"
 #include "tags.h"
@@ -50,7 +51,7 @@ static int prepare_set(struct store_read *read, const char *collection, const ch
 	if (rc == 0)
 		rc = store_read_ref(read, head, &cid, e);
 	if (rc == CEL_ENOTFOUND)
-		return error_set(e, CEL_ENOINPUT, "there is no collection '%s' to which the tag could belong", collection);
+		return near_error(read, "collection", HEADS_PREFIX, collection, e);
 	if (rc == 0)
 		rc = db_rev_need_tree(read, &found, e);
 	if (rc == 0)

@@ -145,6 +145,11 @@ prepare() {
 	refuses 64 "'arow'|did you mean 'arrow'" cel-build --format arow c
 	refuses 64 "none of add, remove, list|did you mean 'remove'" cel remote remov x
 	refuses 64 "--vresion" cel --vresion
+	refuses 66 "no collection 'cc'|did you mean 'c'" cel-build cc base.jsonl
+	refuses 66 "no collection 'cc'|did you mean 'c'" cel delete cc
+	refuses 66 "no collection 'cc'|did you mean 'c'" cel tag cc@v1 c
+	refuses 66 "no collection 'cc'|did you mean 'c'" cel log cc
+	refuses 66 "no collection 'nothing'|cel create" cel-build nothing base.jsonl
 	exits 0 cel-query --exa -k 1 c queries.npy
 }
 
