@@ -73,6 +73,14 @@ run_lines() {
 	[ "$(cel show --store store words | sed -n 's/^records	//p')" -eq 3980 ]
 }
 
+@test "looking around" {
+	run run_lines < <(section "The main job" "$README"; section "Looking around" "$README")
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${output%% *}" -ge 18 ]
+	[ "$(grep -c "^king	1	prince	" out)" -eq 2 ]
+}
+
 @test "history" {
 	run run_lines < <(section "The main job" "$README"; section History "$README")
 	echo "$output"
