@@ -53,7 +53,7 @@ static int run_words(const struct shell *shell, const struct command_line *line,
 	return status;
 }
 
-static int run_tool(const struct shell *shell, struct command_line *line)
+static int run_tool(struct shell *shell, struct command_line *line)
 {
 	int input = -1, status = shell_apply_use(shell, line);
 	if (status == 0 && strcmp(line->words[0].text, "query") == 0)
@@ -220,5 +220,6 @@ int main(int argc, char **argv)
 		status = use(&shell, shell.begin_with);
 	if (status == 0)
 		status = shell.is_terminal ? run_terminal(&shell) : run_pipe(&shell);
+	shell_free_helps(&shell);
 	return cli_finish(&shell.cli, status);
 }

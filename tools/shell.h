@@ -15,6 +15,7 @@ struct shell {
 	char cel[PATH_MAX];                /* the program cel */
 	char collection[CEL_NAME_MAX + 1]; /* in use, or "" */
 	bool is_terminal;                  /* somebody types the commands */
+	struct shell_help *helps;          /* what was asked for already (shell_use.c) */
 };
 
 /* shell_run.c: commands are processes, `cel VERB ARGUMENT...`, so that each is what it is on the command line. argv[0] is the
@@ -29,7 +30,8 @@ char *shell_capture(const struct shell *shell, const char *const *argv, bool is_
 /* Whether the store has the collection; an error is shown unless is_quiet. */
 bool shell_has_collection(const struct shell *shell, const char *name, size_t length, bool is_quiet);
 /* Puts the collection in use where a collection or a rev is wanted and none is named. Returns 0, or an exit status. */
-int shell_apply_use(const struct shell *shell, struct command_line *line);
+int shell_apply_use(struct shell *shell, struct command_line *line);
+void shell_free_helps(struct shell *shell);
 
 /* shell_query.c: operands of query that are no files. *input becomes the standard input for the vectors, or stays. Returns 0,
  * or an exit status having said why. */

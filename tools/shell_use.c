@@ -77,13 +77,47 @@ static int name_ids(struct command_line *line, const size_t *places, size_t n)
 	return 0;
 }
 
-int shell_apply_use(const struct shell *shell, struct command_line *line)
+struct shell_help {
+	struct shell_help *next;
+	char *text;
+	char verb[];
+};
+
+/* What VERB --help prints: asked for once. NULL: there is no such verb. */
+static const char *help_of(struct shell *shell, const char *verb)
+{
+	for (const struct shell_help *h = shell->helps; h != NULL; h = h->next)
+		if (strcmp(h->verb, verb) == 0)
+			return h->text;
+	char *text = shell_capture(shell, (const char *const[]){verb, "--help", NULL}, true);
+	struct shell_help *new = text != NULL ? malloc(sizeof *new + strlen(verb) + 1) : NULL;
+	if (new == NULL) {
+		free(text);
+		return NULL;
+	}
+	strcpy(new->verb, verb);
+	new->text = text;
+	new->next = shell->helps;
+	shell->helps = new;
+	return text;
+}
+
+void shell_free_helps(struct shell *shell)
+{
+	for (struct shell_help *h = shell->helps, *next; h != NULL; h = next) {
+		next = h->next;
+		free(h->text);
+		free(h);
+	}
+}
+
+int shell_apply_use(struct shell *shell, struct command_line *line)
 {
 	const char *verb = line->words[0].text;
 	bool is_query = strcmp(verb, "query") == 0;
 	if ((shell->collection[0] == '\0' && !is_query) || is_never_implied(verb))
 		return 0;
-	char *help = shell_capture(shell, (const char *const[]){verb, "--help", NULL}, true);
+	const char *help = help_of(shell, verb);
 	size_t *places = calloc(line->n + 1, sizeof *places);
 	int status = 0;
 	if (help != NULL && places != NULL) {
@@ -98,6 +132,5 @@ int shell_apply_use(const struct shell *shell, struct command_line *line)
 		}
 	}
 	free(places);
-	free(help);
 	return status;
 }
