@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "sheet.h"
+#include "plot.h"
 #include "print.h"
 #include "progress.h"
 #include "verbs.h"
@@ -16,21 +17,29 @@ struct stat_tool {
 	struct sheet sheet;
 	struct progress progress;
 	struct cel_stat_options options;
+	struct survey survey;
+	const char *plot_path;
 };
 
 static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
 	{0, "deep", NULL, "look at every node too: exact bytes, and what is shared", CLI_FLAG(struct stat_tool, options.is_deep)},
+	{0, "plot", "FILE", "measure recall and speed for growing ef, and draw them: .svg, or .html", CLI_TEXT(struct stat_tool, plot_path)},
+	{0, "queries", "FILE", "with --plot: ask these queries, not stored records", CLI_TEXT(struct stat_tool, survey.queries)},
+	{0, "sample", "N", "with --plot: so many stored records (default 200)", CLI_COUNT(struct stat_tool, survey.n_wanted, 1, 10000)},
+	{'k', "k", "K", "with --plot: answers a query (default 10)", CLI_COUNT(struct stat_tool, survey.k, 1, 1000)},
 	CLI_OPTION_JSON,
 	CLI_OPTION_QUIET,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
 	.name = "cel stat",
-	.forms = "[REV]...",
+	.forms = "[REV]...\n--plot FILE REV",
 	.summary = "Show what the store has and takes, and who is at work in it; or the same of REVs.",
 	.options = OPTIONS,
-	.examples = "  cel stat\n  cel stat words\n  cel stat --deep --json words | jq .history\n",
+	.exclusive = {"plot deep", "queries sample"},
+	.examples = "  cel stat\n  cel stat words\n  cel stat --deep --json words | jq .history\n"
+		    "  cel stat --plot words.html words\n",
 };
 
 static double ratio(uint64_t a, uint64_t b)
@@ -324,6 +333,8 @@ static int run(struct cli *cli, struct cel_store *store)
 	struct stat_tool *t = cli->tool;
 	struct cel_error e;
 	int n = cli->n_operands, rc = 0;
+	if (t->plot_path != NULL)
+		return plot_run(cli, store, cli->operands[0], &t->survey, t->plot_path);
 	t->store = store;
 	progress_init(&t->progress, cli);
 	t->options.on_progress = progress_tell;
@@ -343,5 +354,8 @@ int verb_stat(int argc, char **argv)
 {
 	struct stat_tool t = {0};
 	cli_parse(&t.cli, &COMMAND, &t, argc, argv);
+	const char *of_plot = cli_given(&t.cli, "queries sample k");
+	if (t.plot_path == NULL && of_plot != NULL)
+		return cli_usage(&t.cli, "--%s goes with --plot", of_plot);
 	return cli_with_store(&t.cli, true, run);
 }

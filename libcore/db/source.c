@@ -47,3 +47,24 @@ void db_reader_options(const struct cel_source_options *source, struct reader_op
 	out->raw_dim = source->raw_dim;
 	out->member = source->member;
 }
+
+int cel_rows_read(const struct cel_schema *schema, const char *path, const struct cel_source_options *source, cel_row_fn *call,
+		  void *context, struct cel_error *e)
+{
+	struct reader_options options = {.schema = schema, .is_id_optional = true};
+	struct reader *reader;
+	struct reader_row row;
+	db_reader_options(source, &options);
+	int rc = reader_open(path, &options, &reader, e);
+	if (rc < 0)
+		return rc;
+	while ((rc = reader_next(reader, &row, e)) > 0) {
+		struct cel_row out = {.vector = row.vector.data, .vector_size = row.vector.size, .id_size = row.id.size};
+		out.id = row.id.size > 0 ? row.id.data : NULL;
+		rc = call(context, &out, e);
+		if (rc != 0)
+			break;
+	}
+	reader_free(reader);
+	return rc;
+}

@@ -167,3 +167,56 @@ for i in range(1500):
 	exits 74 cel stat
 	is_one_line "$stderr" "cel stat: " ".car"
 }
+
+@test "stat --plot: figures, and a picture of them" {
+	cel create -q --dim 100 --metric cosine words
+	cel-build -q words --ids "$WORDS/words.txt" "$WORDS/words.npy"
+	cel stat --plot p.svg --queries "$WORDS/queries.npy" words >tsv
+	python3 "$CLI/chart.py" p.svg tsv
+	cel stat --plot p.html --sample 50 -k 5 words >tsv
+	python3 "$CLI/chart.py" p.html tsv
+	grep -q "recall@5" p.html
+	grep -q "50 stored records asked" p.html
+	[ "$(grep -c '<tr><td>' p.html)" -eq "$(wc -l <tsv)" ]
+	awk -F '\t' '$2 < 0.5 || $2 > 1 || $3 <= 0 || $4 <= 0 || $5 < $4 { exit 1 }' tsv
+	[ "$(tail -n 1 tsv | cut -f 1,2)" = "exact	1.0000" ]
+	[ "$(head -n -1 tsv | cut -f 1 | sort -n)" = "$(head -n -1 tsv | cut -f 1)" ]
+	# the control: a point that is elsewhere
+	sed '0,/cy="/s//cy="9/' p.html >bad.html
+	run ! python3 "$CLI/chart.py" bad.html tsv
+	cel stat --json --plot p.svg --sample 20 words | is_json_lines
+}
+
+@test "stat --plot: the recall is that of the answers" {
+	make_collection c
+	rows -n 3000 one.jsonl
+	rows -n 100 --seed 5 q.jsonl
+	cel-build -q c one.jsonl
+	cel stat --plot p.svg --queries q.jsonl c >tsv
+	cel-query c --exact -k 10 q.jsonl | cut -f 1,2,4 | awk '$2 == 10 { print $1, $3 }' >tenth
+	local ef
+	for ef in 10 16; do
+		cel-query c --ef $ef -k 10 q.jsonl | cut -f 1,4 |
+			awk 'NR == FNR { last[$1] = $2; next } { n += $2 <= last[$1] } END { printf "%.4f\n", n / 1000 }' tenth - >recall
+		[ "$(awk -v ef=$ef '$1 == ef { print $2 }' tsv)" = "$(cat recall)" ]
+	done
+}
+
+@test "stat --plot: what it refuses" {
+	make_collection c
+	rows -n 600 one.jsonl
+	cel-build -q --no-index c one.jsonl
+	refuses 69 "index" cel stat --plot p.svg c
+	[ ! -e p.svg ]
+	cel index -q c
+	refuses 64 "--plot" cel stat --sample 5 c
+	exits 64 cel stat --plot p.svg
+	refuses 64 "--deep" cel stat --plot p.svg --deep c
+	refuses 66 "none.npy" cel stat --plot p.svg --queries none.npy c
+	exits 73 cel stat --plot no/p.svg --sample 5 c
+	is_one_line "$stderr" "no/p.svg"
+	exits 74 cel stat --plot /dev/full --sample 5 c
+	make_collection empty
+	cel index -q empty
+	exits 65 cel stat --plot p.svg empty || [ "$status" -eq 69 ]
+}

@@ -37,3 +37,16 @@ struct cel_source_options {
 	uint32_t raw_dim;
 	const char *member; /* CEL_FORMAT_NPZ and CEL_FORMAT_HDF5: which array; NULL: the only one, or "train" */
 };
+
+/* A row of a file, in the elements of a schema. */
+struct cel_row {
+	const uint8_t *vector;
+	size_t vector_size;
+	const uint8_t *id; /* NULL: it has none */
+	size_t id_size;
+};
+typedef int cel_row_fn(void *context, const struct cel_row *row, struct cel_error *e);
+/* Reads the file ("-": standard input) to its end; rows need no ids. A non-zero result of `call` stops and is returned.
+ * source may be NULL. */
+int cel_rows_read(const struct cel_schema *schema, const char *path, const struct cel_source_options *source, cel_row_fn *call,
+		  void *context, struct cel_error *e);
