@@ -9,10 +9,10 @@
 #include "print.h"
 #include "progress.h"
 #include "source.h"
+#include "stats.h"
 
 struct build_tool {
 	struct cli cli;
-	struct progress progress;
 	struct cel_build_options options;
 	struct cel_source_options source;
 	const char *deleted; /* file of --delete, or NULL */
@@ -37,7 +37,7 @@ static const struct cli_option OPTIONS[] = {
 	INDEX_OPTIONS(struct build_tool, options),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 
@@ -58,28 +58,27 @@ static const struct cli_command COMMAND = {
 static void report_skip(void *context, const char *message)
 {
 	struct build_tool *tool = context;
-	progress_clear(&tool->progress);
 	cli_say(&tool->cli, "left out: %s", message);
 }
 
-static int tell(void *context, const struct cel_progress *progress)
+static void print_json(FILE *out, const char *collection, const struct cel_build_result *r)
 {
-	struct build_tool *tool = context;
-	return progress_tell(&tool->progress, progress);
+	fputs("{\"collection\":", out);
+	print_json_text(out, collection);
+	fprintf(out, ",\"commit\":\"%s\",\"tree\":\"%s\",\"is_committed\":%s,\"records\":%" PRIu64 ",\"rows\":%" PRIu64
+		     ",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"unchanged\":%" PRIu64 ",\"deleted\":%" PRIu64
+		     ",\"absent\":%" PRIu64 ",\"skipped\":%" PRIu64 ",\"duplicates\":%" PRIu64
+		     ",\"build_seconds\":%.6f,\"index_seconds\":%.3f}\n",
+		r->commit, r->tree, r->is_committed ? "true" : "false", r->records, r->rows, r->added, r->replaced, r->unchanged,
+		r->deleted, r->absent, r->skipped, r->duplicates, r->build_seconds, r->index_seconds);
 }
 
 static void print_result(const struct cli *cli, const char *collection, const struct cel_build_result *r)
 {
-	if (cli->is_json) {
-		printf("{\"collection\":");
-		print_json_text(stdout, collection);
-		printf(",\"commit\":\"%s\",\"tree\":\"%s\",\"is_committed\":%s,\"records\":%" PRIu64 ",\"rows\":%" PRIu64
-		       ",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"unchanged\":%" PRIu64
-		       ",\"deleted\":%" PRIu64 ",\"absent\":%" PRIu64 ",\"skipped\":%" PRIu64
-		       ",\"duplicates\":%" PRIu64 ",\"build_seconds\":%.6f,\"index_seconds\":%.3f}\n",
-		       r->commit, r->tree, r->is_committed ? "true" : "false", r->records, r->rows, r->added, r->replaced,
-		       r->unchanged, r->deleted, r->absent, r->skipped, r->duplicates, r->build_seconds, r->index_seconds);
-	}
+	if (cli->is_json)
+		print_json(stdout, collection, r);
+	if (stats_result() != NULL)
+		print_json(stats_result(), collection, r);
 	if (r->skipped > 0 || r->duplicates > 0)
 		cli_say(cli, "%" PRIu64 " bad rows left out, %" PRIu64 " rows of an id that another row has",
 			r->skipped, r->duplicates);
@@ -114,7 +113,6 @@ static int run(struct cli *cli, struct cel_store *store)
 		rc = cel_build_add(build, cli->operands[i], &tool->source, &e);
 	if (rc == 0)
 		rc = cel_build_commit(build, &result, &e);
-	progress_clear(&tool->progress);
 	if (rc == 0 || result.is_committed)
 		print_result(cli, collection, &result);
 	cel_build_free(build);
@@ -123,11 +121,10 @@ static int run(struct cli *cli, struct cel_store *store)
 
 int main(int argc, char **argv)
 {
-	struct build_tool tool = {.options = {.time = -1, .on_skip = report_skip, .on_progress = tell}};
+	struct build_tool tool = {.options = {.time = -1, .on_skip = report_skip, .on_progress = progress_tell}};
 	tool.options.context = &tool;
 	struct cli *cli = &tool.cli;
 	cli_parse(cli, &COMMAND, &tool, argc, argv);
-	progress_init(&tool.progress, cli);
 	if (source_check(cli, &tool.source) != 0)
 		return EXIT_USAGE;
 	if ((tool.source.ids != NULL || tool.source.id_prefix != NULL) && cli->n_operands > 2)
@@ -136,5 +133,6 @@ int main(int argc, char **argv)
 		return cli_usage(cli, "no FILE, and standard input is a terminal");
 	if (tool.options.author == NULL)
 		tool.options.author = author_default();
+	progress_expect(source_bytes(cli->operands + 1, cli->n_operands - 1));
 	return cli_with_store(cli, false, run);
 }

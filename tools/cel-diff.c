@@ -10,7 +10,9 @@
 #include "option_groups.h"
 #include "place.h"
 #include "print.h"
+#include "progress.h"
 #include "source.h"
+#include "stats.h"
 
 struct diff_tool {
 	struct cli cli;
@@ -41,8 +43,7 @@ static const struct cli_option OPTIONS[] = {
 	PEER_OPTIONS(struct diff_tool, peer),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
-	CLI_OPTION_VERBOSE,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 /* What makes sense with --queries only. */
@@ -204,6 +205,12 @@ static int run_changes(struct diff_tool *tool, struct cel_diff *diff, struct cel
 
 /* ---- counts */
 
+static void print_json_counts(FILE *out, const struct cel_diff_counts *n)
+{
+	fprintf(out, "{\"added\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"changed\":%" PRIu64 ",\"nodes_read\":%" PRIu64 "}\n", n->added,
+		n->deleted, n->changed, n->nodes_read);
+}
+
 static int run_stat(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
 {
 	struct cel_diff_counts n;
@@ -211,12 +218,12 @@ static int run_stat(struct diff_tool *tool, struct cel_diff *diff, struct cel_er
 	if (rc < 0)
 		return rc;
 	tool->n_changes = n.added + n.deleted + n.changed;
-	printf(tool->cli.is_json ? "{\"added\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"changed\":%" PRIu64
-				   ",\"nodes_read\":%" PRIu64 "}\n"
-				 : "added\t%" PRIu64 "\ndeleted\t%" PRIu64 "\nchanged\t%" PRIu64 "\n",
-	       n.added, n.deleted, n.changed, n.nodes_read);
-	if (tool->cli.is_verbose)
-		cli_say(&tool->cli, "%" PRIu64 " nodes read", n.nodes_read);
+	if (tool->cli.is_json)
+		print_json_counts(stdout, &n);
+	else
+		printf("added\t%" PRIu64 "\ndeleted\t%" PRIu64 "\nchanged\t%" PRIu64 "\n", n.added, n.deleted, n.changed);
+	if (stats_result() != NULL)
+		print_json_counts(stats_result(), &n);
 	return 0;
 }
 
@@ -238,11 +245,6 @@ static int run_patch(struct diff_tool *tool, struct cel_diff *diff, struct cel_e
 
 /* ---- queries */
 
-static void print_overlap(double overlap)
-{
-	printf("%.6g", overlap);
-}
-
 static int on_overlap(void *context, const struct cel_overlap *o, struct cel_error *e)
 {
 	struct diff_tool *tool = context;
@@ -255,10 +257,14 @@ static int on_overlap(void *context, const struct cel_overlap *o, struct cel_err
 		fwrite(o->id, 1, o->id_size, stdout);
 	else
 		printf("%" PRIu64, o->row);
-	printf(tool->cli.is_json ? ",\"overlap\":" : "\t");
-	print_overlap(o->overlap);
-	printf(tool->cli.is_json ? "}\n" : "\n");
+	printf(tool->cli.is_json ? ",\"overlap\":%.6g}\n" : "\t%.6g\n", o->overlap);
 	return ferror(stdout) ? fail_output(e) : 0;
+}
+
+static void print_json_overlaps(FILE *out, const struct cel_overlap_result *r)
+{
+	fprintf(out, "{\"mean\":%.6g,\"k\":%" PRIu32 ",\"queries\":%" PRIu64 ",\"changed\":%" PRIu64 "}\n", r->mean, r->k, r->queries,
+		r->changed);
 }
 
 static int run_queries(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
@@ -268,11 +274,12 @@ static int run_queries(struct diff_tool *tool, struct cel_diff *diff, struct cel
 	if (rc != 0)
 		return rc;
 	tool->n_changes = r.changed;
-	printf(tool->cli.is_json ? "{\"mean\":" : "mean\t");
-	print_overlap(r.mean);
 	if (tool->cli.is_json)
-		printf(",\"k\":%" PRIu32 ",\"queries\":%" PRIu64 ",\"changed\":%" PRIu64 "}", r.k, r.queries, r.changed);
-	putchar('\n');
+		print_json_overlaps(stdout, &r);
+	else
+		printf("mean\t%.6g\n", r.mean);
+	if (stats_result() != NULL)
+		print_json_overlaps(stats_result(), &r);
 	cli_say(&tool->cli, "%" PRIu64 " of %" PRIu64 " queries are answered differently", r.changed, r.queries);
 	return 0;
 }
@@ -314,6 +321,8 @@ static int run(struct diff_tool *tool, const struct cel_diff_sides *sides)
 	     : tool->queries != NULL ? run_queries(tool, diff, &e)
 				     : run_changes(tool, diff, &e);
 	cel_diff_free(diff);
+	if (stats_result() != NULL && !tool->is_stat && tool->queries == NULL)
+		fprintf(stats_result(), "{\"changes\":%" PRIu64 "}", tool->n_changes);
 	if (rc < 0)
 		return cli_fail(&tool->cli, &e);
 	return tool->n_changes > 0 ? 1 : 0;
@@ -325,6 +334,8 @@ int main(int argc, char **argv)
 	struct cel_diff_sides sides;
 	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
 	peer_init(&tool.peer, &tool.cli);
+	progress_streams();
+	tool.diff.on_progress = tool.query.on_progress = progress_tell;
 	tool.places = (struct places){.cli = &tool.cli, .is_read_only = true, .peer = &tool.peer};
 	int status = check_usage(&tool);
 	if (status == 0)

@@ -26,7 +26,7 @@ static const struct cli_option OPTIONS[] = {
 	PEER_OPTIONS(struct merge_tool, peer),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 

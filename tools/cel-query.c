@@ -4,14 +4,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "grid.h"
 #include "option_groups.h"
 #include "print.h"
+#include "progress.h"
 #include "select.h"
 #include "source.h"
+#include "stats.h"
 
 struct query_tool {
 	struct cli cli;
@@ -20,7 +23,7 @@ struct query_tool {
 	struct cli_list ids; /* of --by-id */
 	double radius;
 	struct grid grid;
-	uint64_t n_answers;
+	uint64_t n_queries, n_answers;
 };
 
 static const struct cli_option OPTIONS[] = {
@@ -37,8 +40,7 @@ static const struct cli_option OPTIONS[] = {
 	JOBS_OPTION(struct query_tool, options),
 	GRID_OPTIONS(struct query_tool, grid),
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
-	CLI_OPTION_VERBOSE,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 
@@ -113,6 +115,7 @@ static void print_json(const struct cel_answer *a)
 static int print_answer(void *context, const struct cel_answer *answer, struct cel_error *e)
 {
 	struct query_tool *tool = context;
+	tool->n_queries++;
 	tool->n_answers += answer->n_hits;
 	if (tool->grid.path != NULL)
 		return grid_answer(&tool->grid, answer, e);
@@ -151,13 +154,40 @@ static void say_how(const struct query_tool *tool, const struct cel_query *query
 	cli_say(&tool->cli, "found by %s, ef %" PRIu32, cel_query_method(query), cel_query_ef(query));
 }
 
+static void print_stats(FILE *out, const struct query_tool *tool, const struct cel_query *query, double seconds)
+{
+	struct cel_latency l;
+	uint32_t ef = cel_query_ef(query);
+	cel_query_latency(query, &l);
+	fprintf(out, "{\"queries\":%" PRIu64 ",\"answers\":%" PRIu64 ",\"method\":\"%s\",\"ef\":", tool->n_queries, tool->n_answers,
+		cel_query_method(query));
+	fprintf(out, ef > 0 ? "%" PRIu32 : "null", ef);
+	fprintf(out, ",\"k\":");
+	fprintf(out, tool->options.has_radius && tool->options.k == 0 ? "null" : "%" PRIu32, tool->options.k > 0 ? tool->options.k : 10);
+	fprintf(out, ",\"queries_per_second\":%.3f,\"latency_seconds\":", seconds > 0 ? (double)tool->n_queries / seconds : 0);
+	if (l.count > 0)
+		fprintf(out, "{\"mean\":%.9f,\"p50\":%.9f,\"p95\":%.9f,\"p99\":%.9f,\"most\":%.9f}}", l.mean, l.p50, l.p95, l.p99, l.most);
+	else
+		fprintf(out, "null}");
+}
+
+static double seconds_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static int run_query(struct query_tool *tool, struct cel_query *query)
 {
 	struct cel_error e;
 	struct cel_selected selected;
 	cel_query_selected(query, &selected);
 	select_say(&tool->cli, &selected);
+	double start = seconds_now();
 	int rc = ask(tool, query, &e);
+	if (stats_result() != NULL)
+		print_stats(stats_result(), tool, query, seconds_now() - start);
 	if (tool->cli.is_verbose && rc >= 0)
 		say_how(tool, query);
 	if (rc < 0)
@@ -226,6 +256,9 @@ int main(int argc, char **argv)
 		return status;
 	tool.options.has_radius = cli_given(&tool.cli, "radius") != NULL;
 	tool.options.radius = (float)tool.radius;
+	tool.options.on_progress = progress_tell;
+	progress_streams();
+	progress_expect(source_bytes(tool.cli.operands + 1, tool.cli.n_operands - 1));
 	status = cli_with_store(&tool.cli, true, run);
 	free(tool.ids.items);
 	return status;

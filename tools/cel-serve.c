@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "progress.h"
+#include "signals.h"
+#include "stats.h"
 
 #define CLIENTS_MAX 64
 
@@ -41,6 +44,7 @@ static const struct cli_option OPTIONS[] = {
 	{0, "bwlimit", "RATE", "bytes a second each way at most, such as 500K or 2M", CLI_SIZE(struct serve_tool, rate)},
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_QUIET,
+	CLI_OPTION_VERBOSE,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -60,6 +64,7 @@ static void parse_options(struct serve_tool *tool, int argc, char **argv)
 	tool->options.allow = tool->allow.items;
 	tool->options.n_allow = tool->allow.n;
 	tool->options.rate = (double)tool->rate;
+	tool->options.on_progress = progress_tell;
 	if (cli_given(&tool->cli, "max-push") != NULL && tool->options.push_max == 0)
 		tool->options.push_max = UINT64_MAX;
 	if (tool->is_stdio && isatty(STDIN_FILENO))
@@ -101,9 +106,9 @@ static int serve(struct serve_tool *tool, int in, int out)
 		return cli_fail(&tool->cli, &e);
 	int rc = cel_serve_fd(store, &tool->options, in, out, &e);
 	cel_store_free(store);
-	if (rc == 0)
-		return 0;
-	return tool->is_stdio && rc != CEL_EUSAGE ? cel_error_exit_status(e.code) : cli_fail(&tool->cli, &e);
+	if (rc < 0)
+		rc = tool->is_stdio && rc != CEL_EUSAGE ? cel_error_exit_status(e.code) : cli_fail(&tool->cli, &e);
+	return stats_end(&tool->cli, rc);
 }
 
 /* ---- the socket */
@@ -135,8 +140,9 @@ static int start_child(struct serve_tool *tool, int listener, int client, const 
 {
 	pid_t child = fork();
 	if (child == 0) {
-		signal(SIGINT, SIG_DFL);
-		signal(SIGTERM, SIG_DFL);
+		progress_begin(&tool->cli);
+		stats_begin(&tool->cli, 0, NULL);
+		signals_begin();
 		sigprocmask(SIG_SETMASK, signals, NULL);
 		close(listener);
 		_exit(serve(tool, client, client));

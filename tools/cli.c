@@ -7,6 +7,9 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "progress.h"
+#include "stats.h"
+
 int cli_usage(const struct cli *cli, const char *format, ...)
 {
 	va_list args;
@@ -21,6 +24,8 @@ int cli_usage(const struct cli *cli, const char *format, ...)
 int cli_fail(const struct cli *cli, const struct cel_error *e)
 {
 	fflush(stdout);
+	progress_clear();
+	stats_error(e->message);
 	fprintf(stderr, "%s: %s\n", cli->command->name, e->message);
 	return cel_error_exit_status(e->code);
 }
@@ -29,6 +34,7 @@ void cli_say(const struct cli *cli, const char *format, ...)
 {
 	if (cli->is_quiet)
 		return;
+	progress_clear();
 	va_list args;
 	va_start(args, format);
 	fprintf(stderr, "%s: ", cli->command->name);
@@ -64,13 +70,14 @@ int cli_with_store(struct cli *cli, bool is_read_only, int (*run)(struct cli *cl
 
 int cli_finish(const struct cli *cli, int status)
 {
+	progress_clear();
 	bool has_failed = ferror(stdout) != 0;
 	if (fclose(stdout) != 0)
 		has_failed = true;
 	if (has_failed && status <= 1) { /* a full disk matters more than that nothing was found */
-		fprintf(stderr, "%s: standard output: %s\n", cli->command->name,
-			errno != 0 ? strerror(errno) : "cannot write");
-		return 74;
+		struct cel_error e = {.code = CEL_EIO};
+		snprintf(e.message, sizeof e.message, "standard output: %s", errno != 0 ? strerror(errno) : "cannot write");
+		status = cli_fail(cli, &e);
 	}
-	return status;
+	return stats_end(cli, status);
 }

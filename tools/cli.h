@@ -90,6 +90,8 @@ struct cli_list {
 /* For what may take long; see stats.h. */
 #define CLI_OPTION_STATS_JSON \
 	{0, "stats-json", "FILE", "leave the figures of the run in FILE, as a JSON object", CLI_SHARED(CLI_KIND_TEXT, stats_path)}
+/* The talk of a command whose work may be long. */
+#define CLI_OPTIONS_TALK CLI_OPTION_QUIET, CLI_OPTION_VERBOSE, CLI_OPTION_STATS_JSON
 #define CLI_OPTIONS_END                                                                        \
 	{0, "help", NULL, "show this help and exit", {.kind = CLI_KIND_HELP}},                 \
 	{0, "version", NULL, "show the version and exit", {.kind = CLI_KIND_VERSION}}, {0}

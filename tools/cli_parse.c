@@ -13,6 +13,9 @@
 #include "form.h"
 #include "help.h"
 #include "nearest.h"
+#include "progress.h"
+#include "signals.h"
+#include "stats.h"
 #include "value.h"
 #include "words.h"
 
@@ -115,6 +118,8 @@ void cli_parse(struct cli *cli, const struct cli_command *command, void *tool, i
 	struct tables tables;
 	occupy_standard_streams();
 	*cli = (struct cli){.command = command, .tool = tool};
+	progress_begin(cli);
+	signals_begin();
 	if (argc > 1 && strcmp(argv[1], COMPLETE_WORD) == 0) {
 		complete_print(command, argc - 2, argv + 2);
 		exit(cli_finish(cli, 0));
@@ -134,4 +139,5 @@ void cli_parse(struct cli *cli, const struct cli_command *command, void *tool, i
 			exit(EXIT_USAGE);
 	if (form_check(cli) != 0)
 		exit(EXIT_USAGE);
+	stats_begin(cli, argc, argv);
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "print.h"
+#include "progress.h"
+#include "stats.h"
 
 static const char *const KINDS[] = {
 	[CEL_CONFLICT_CHANGED] = "changed",
@@ -57,7 +59,7 @@ static void print_json_conflict(const struct cel_conflict *c)
 static int on_conflict(void *context, const struct cel_conflict *c, struct cel_error *e)
 {
 	struct merged *m = context;
-	progress_clear(&m->progress);
+	progress_clear();
 	if (m->cli->is_json) {
 		print_json_conflict(c);
 	} else {
@@ -71,31 +73,24 @@ static int on_conflict(void *context, const struct cel_conflict *c, struct cel_e
 	return CEL_EIO;
 }
 
-static int on_progress(void *context, const struct cel_progress *progress)
-{
-	struct merged *m = context;
-	return progress_tell(&m->progress, progress);
-}
-
 void merged_init(struct merged *m, const struct cli *cli, struct cel_merge_options *options)
 {
 	m->cli = cli;
-	progress_init(&m->progress, cli);
 	options->on_conflict = on_conflict;
-	options->on_progress = on_progress;
+	options->on_progress = progress_tell;
 	options->context = m;
-	options->is_without_counts = cli->is_quiet && !cli->is_json; /* nobody would see them */
+	options->is_without_counts = cli->is_quiet && !cli->is_json && stats_result() == NULL; /* nobody would see them */
 }
 
-static void print_json_result(const char *collection, bool is_dry_run, const struct cel_merge_result *r)
+static void print_json_result(FILE *out, const char *collection, bool is_dry_run, const struct cel_merge_result *r)
 {
-	printf("{\"collection\":");
-	print_json_text(stdout, collection);
-	printf(",\"outcome\":\"%s\",\"is_dry_run\":%s,\"is_moved\":%s", OUTCOMES[r->outcome], is_dry_run ? "true" : "false",
+	fprintf(out, "{\"collection\":");
+	print_json_text(out, collection);
+	fprintf(out, ",\"outcome\":\"%s\",\"is_dry_run\":%s,\"is_moved\":%s", OUTCOMES[r->outcome], is_dry_run ? "true" : "false",
 	       r->is_moved ? "true" : "false");
-	printf(",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"records\":%" PRIu64, r->added,
+	fprintf(out, ",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"records\":%" PRIu64, r->added,
 	       r->replaced, r->deleted, r->records);
-	printf(",\"conflicts\":%" PRIu64 ",\"overruled_ours\":%" PRIu64 ",\"overruled_theirs\":%" PRIu64
+	fprintf(out, ",\"conflicts\":%" PRIu64 ",\"overruled_ours\":%" PRIu64 ",\"overruled_theirs\":%" PRIu64
 	       ",\"commits\":%" PRIu64 ",\"merge_bases\":%" PRIu32,
 	       r->conflicts, r->overruled_ours, r->overruled_theirs, r->commits, r->n_bases);
 	const struct {
@@ -103,11 +98,11 @@ static void print_json_result(const char *collection, bool is_dry_run, const str
 	} cids[] = {{"base", r->base}, {"ours", r->ours}, {"theirs", r->theirs}, {"commit", r->commit}, {"tree", r->tree}};
 	for (size_t i = 0; i < sizeof cids / sizeof *cids; i++) {
 		if (cids[i].cid[0] != '\0')
-			printf(",\"%s\":\"%s\"", cids[i].name, cids[i].cid);
+			fprintf(out, ",\"%s\":\"%s\"", cids[i].name, cids[i].cid);
 		else
-			printf(",\"%s\":null", cids[i].name);
+			fprintf(out, ",\"%s\":null", cids[i].name);
 	}
-	printf(",\"merge_seconds\":%.3f,\"index_seconds\":%.3f}\n", r->merge_seconds, r->index_seconds);
+	fprintf(out, ",\"merge_seconds\":%.3f,\"index_seconds\":%.3f}\n", r->merge_seconds, r->index_seconds);
 }
 
 static void say_outcome(const struct cli *cli, const char *collection, bool is_dry_run, const struct cel_merge_result *r)
@@ -150,10 +145,11 @@ static void say_outcome(const struct cli *cli, const char *collection, bool is_d
 int merged_report(struct merged *m, const char *collection, const struct cel_merge_options *options, int rc,
 		  const struct cel_merge_result *result, const struct cel_error *e)
 {
-	progress_clear(&m->progress);
 	if (rc == 0 || result->is_moved) {
 		if (m->cli->is_json)
-			print_json_result(collection, options->is_dry_run, result);
+			print_json_result(stdout, collection, options->is_dry_run, result);
+		if (stats_result() != NULL)
+			print_json_result(stats_result(), collection, options->is_dry_run, result);
 		say_outcome(m->cli, collection, options->is_dry_run, result);
 	}
 	if (rc < 0)

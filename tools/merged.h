@@ -4,11 +4,9 @@
 #define TOOLS_MERGED_H
 
 #include "cli.h"
-#include "progress.h"
 
 struct merged {
 	const struct cli *cli;
-	struct progress progress;
 };
 
 void merged_init(struct merged *m, const struct cli *cli, struct cel_merge_options *options); /* sets the callbacks */

@@ -7,20 +7,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TIMEOUT 300.0
+#include "progress.h"
+#include "progress_line.h"
 
-static int on_progress(void *context, const struct cel_progress *progress)
-{
-	struct peer *p = context;
-	return progress_tell(&p->progress, progress);
-}
+#define TIMEOUT 300.0
 
 void peer_init(struct peer *p, const struct cli *cli)
 {
 	p->cli = cli;
-	p->options.on_progress = on_progress;
-	p->options.context = p;
-	progress_init(&p->progress, cli);
+	p->options.on_progress = progress_tell;
 }
 
 bool peer_is_far(const char *text)
@@ -33,12 +28,6 @@ bool peer_is_far(const char *text)
 	return place.kind != CEL_PLACE_PATH || (stat(place.path, &st) == 0 && S_ISSOCK(st.st_mode));
 }
 
-int peer_fail(struct peer *p, const struct cel_error *e)
-{
-	progress_clear(&p->progress);
-	return cli_fail(p->cli, e);
-}
-
 int peer_open(struct peer *p, struct cel_store *store, const struct cel_place *place, struct cel_peer **out)
 {
 	struct cel_error e;
@@ -46,41 +35,22 @@ int peer_open(struct peer *p, struct cel_store *store, const struct cel_place *p
 	p->options.rate = (double)p->rate;
 	if (cli_given(p->cli, "timeout") == NULL)
 		p->options.timeout = TIMEOUT + p->cli->lock_wait;
-	return cel_peer_open(store, place, &p->options, out, &e) < 0 ? peer_fail(p, &e) : 0;
+	return cel_peer_open(store, place, &p->options, out, &e) < 0 ? cli_fail(p->cli, &e) : 0;
 }
 
 int peer_fetch(struct peer *p, struct cel_peer *peer, const char *rev, bool is_dry_run, struct cel_fetch_result *out)
 {
 	struct cel_error e;
-	int rc = cel_peer_fetch(peer, rev, is_dry_run, out, &e);
-	if (rc < 0)
-		return peer_fail(p, &e);
-	progress_clear(&p->progress);
-	return 0;
-}
-
-static void format_size(uint64_t bytes, char out[32])
-{
-	static const char UNITS[] = "KMGT";
-	double size = (double)bytes;
-	int unit = -1;
-	while (size >= 1000 && unit < 3) {
-		size /= 1000;
-		unit++;
-	}
-	if (unit < 0)
-		snprintf(out, 32, "%" PRIu64 " B", bytes);
-	else
-		snprintf(out, 32, "%.1f %cB", size, UNITS[unit]);
+	return cel_peer_fetch(peer, rev, is_dry_run, out, &e) < 0 ? cli_fail(p->cli, &e) : 0;
 }
 
 void peer_format_traffic(const struct cel_peer *peer, char out[80])
 {
 	uint64_t received, sent, round_trips;
-	char r[32], s[32];
+	char r[PROGRESS_SIZE_MAX], s[PROGRESS_SIZE_MAX];
 	cel_peer_traffic(peer, &received, &sent, &round_trips);
-	format_size(received, r);
-	format_size(sent, s);
+	progress_size(r, received);
+	progress_size(s, sent);
 	snprintf(out, 80, "%s received, %s sent", r, s);
 }
 

@@ -4,7 +4,6 @@
 #define TOOLS_PEER_H
 
 #include "cli.h"
-#include "progress.h"
 
 #define PEER_OPTIONS(T, at)                                                                                         \
 	{0, "remote-command", "NAME", "the cel-serve of the other host (default: in its PATH)",                     \
@@ -16,7 +15,6 @@
 struct peer {
 	const struct cli *cli;
 	struct cel_peer_options options;
-	struct progress progress;
 	uint64_t rate; /* bytes a second; 0: no limit */
 };
 
@@ -26,7 +24,6 @@ bool peer_is_far(const char *place);
 /* These return 0 or an exit status, having said why. */
 int peer_open(struct peer *p, struct cel_store *store, const struct cel_place *place, struct cel_peer **out);
 int peer_fetch(struct peer *p, struct cel_peer *peer, const char *rev, bool is_dry_run, struct cel_fetch_result *out);
-int peer_fail(struct peer *p, const struct cel_error *e);
 /* Says what was fetched as "TEXT: ...". */
 void peer_say_fetched(const struct peer *p, const char *text, const struct cel_fetch_result *r, const struct cel_peer *peer);
 /* "12.3 KB received, 456 B sent" */

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One line on stderr that says how far long work is: only on a terminal, only after a second, never when quiet. */
+/* How far long work is: one line on stderr, by itself if that is a terminal, and to whoever asks by SIGUSR1. There is one for the
+ * process, as there is one stderr. */
 #ifndef TOOLS_PROGRESS_H
 #define TOOLS_PROGRESS_H
 
 #include "cli.h"
 
-struct progress {
-	bool is_shown; /* may be shown at all */
-	bool has_line; /* something stands on the terminal's line */
-	double start, last;
-	const char *phase;
-};
-
-void progress_init(struct progress *p, const struct cli *cli);
-int progress_tell(void *progress, const struct cel_progress *told); /* a cel_progress_fn */
-void progress_clear(struct progress *p); /* before anything else is written to stderr */
+/* From now on SIGUSR1 is answered. cli is looked at as long as something is told. */
+void progress_begin(const struct cli *cli);
+/* A cel_progress_fn; takes no context. */
+int progress_tell(void *nothing, const struct cel_progress *progress);
+/* The bytes of all the input there will be, where the caller knows better; 0: not known. */
+void progress_expect(uint64_t bytes);
+/* The command prints to stdout all along: if that is a terminal, that is progress enough. */
+void progress_streams(void);
+/* Before anything else goes to the terminal; cli_say and cli_fail do that. A handler of a signal may call it. */
+void progress_clear(void);
+/* A line of its own, whatever stderr is. A handler of a signal may call it. */
+void progress_answer(void);
 
 #endif

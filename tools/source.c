@@ -2,6 +2,10 @@
 /* See source.h. */
 #include "source.h"
 
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 int source_check(const struct cli *cli, struct cel_source_options *source)
 {
 	bool is_raw = source->raw_type != NULL;
@@ -14,4 +18,17 @@ int source_check(const struct cli *cli, struct cel_source_options *source)
 	if (is_raw)
 		source->format = CEL_FORMAT_RAW;
 	return 0;
+}
+
+uint64_t source_bytes(char *const *paths, int n)
+{
+	uint64_t bytes = 0;
+	for (int i = 0; i < n; i++) {
+		struct stat st;
+		bool is_known = strcmp(paths[i], "-") == 0 ? fstat(STDIN_FILENO, &st) == 0 : stat(paths[i], &st) == 0;
+		if (!is_known || !S_ISREG(st.st_mode))
+			return 0;
+		bytes += (uint64_t)st.st_size;
+	}
+	return bytes;
 }

@@ -23,4 +23,7 @@
 /* When all options were taken: 0, or EXIT_USAGE having said why. */
 int source_check(const struct cli *cli, struct cel_source_options *source);
 
+/* Of all these files together; 0 if one of them is none whose size tells how much will be read. */
+uint64_t source_bytes(char *const *paths, int n);
+
 #endif

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "option_groups.h"
 #include "print.h"
+#include "progress.h"
 #include "verbs.h"
 
 struct bisect_tool {
@@ -37,7 +38,7 @@ static const struct cli_option OPTIONS[] = {
 	SEARCH_OPTIONS(struct bisect_tool, query),
 	JOBS_OPTION(struct bisect_tool, query),
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -196,7 +197,7 @@ static int run(struct cli *cli, struct cel_store *store)
 
 int verb_bisect(int argc, char **argv)
 {
-	struct bisect_tool t = {0};
+	struct bisect_tool t = {.query.on_progress = progress_tell};
 	cli_parse(&t.cli, &COMMAND, &t, argc, argv);
 	if (strcmp(t.queries, "-") == 0)
 		return cli_usage(&t.cli, "the queries are read again and again: --queries needs a file");

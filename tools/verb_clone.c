@@ -3,6 +3,7 @@
  * gone on with by the same command, which finds its own remote "origin" and fetches what is missing. */
 #include <errno.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "option_groups.h"
 #include "peer.h"
+#include "stats.h"
 #include "verbs.h"
 
 #define ORIGIN "origin"
@@ -31,7 +33,7 @@ static const struct cli_option OPTIONS[] = {
 	PEER_OPTIONS(struct clone_tool, peer),
 	JOBS_OPTION_FOR(struct clone_tool, index, "threads for the indexes"),
 	CLI_OPTION_LOCK_WAIT,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -74,7 +76,7 @@ static int find_names(struct clone_tool *tool)
 		rc = cel_peer_list(tool->connection, take_name, tool, &e);
 	for (int i = 2; i < cli->n_operands && rc == 0; i++)
 		rc = add_name(tool, cli->operands[i], &e);
-	return rc < 0 ? peer_fail(&tool->peer, &e) : 0;
+	return rc < 0 ? cli_fail(&tool->cli, &e) : 0;
 }
 
 static int clone_collection(struct clone_tool *tool, const char *name)
@@ -83,7 +85,7 @@ static int clone_collection(struct clone_tool *tool, const char *name)
 	struct cel_error e;
 	int rc = peer_has_collection(tool->store, name, &e);
 	if (rc < 0)
-		return peer_fail(&tool->peer, &e);
+		return cli_fail(&tool->cli, &e);
 	if (rc > 0) {
 		cli_say(&tool->cli, "%s: is here already ('cel pull' brings what is new)", name);
 		return 0;
@@ -93,7 +95,7 @@ static int clone_collection(struct clone_tool *tool, const char *name)
 		return status;
 	peer_say_fetched(&tool->peer, name, &fetched, tool->connection);
 	rc = cel_collection_create_from(tool->store, name, fetched.commit, &e);
-	return rc < 0 ? peer_fail(&tool->peer, &e) : 0;
+	return rc < 0 ? cli_fail(&tool->cli, &e) : 0;
 }
 
 static int build_indexes(struct clone_tool *tool)
@@ -101,8 +103,7 @@ static int build_indexes(struct clone_tool *tool)
 	struct cel_error e;
 	for (size_t i = 0; i < tool->n_names && !tool->is_without_index; i++)
 		if (cel_index_build(tool->store, tool->names[i], &tool->index, &e) < 0)
-			return peer_fail(&tool->peer, &e);
-	progress_clear(&tool->peer.progress);
+			return cli_fail(&tool->cli, &e);
 	return 0;
 }
 
@@ -155,6 +156,17 @@ static bool is_hopeless(int status)
 	return status != 0 && status != cel_error_exit_status(CEL_EBUSY) && status != cel_error_exit_status(CEL_EIO);
 }
 
+static void print_stats(const struct clone_tool *tool, size_t n_cloned)
+{
+	uint64_t received, sent, round_trips;
+	FILE *out = stats_result();
+	if (out == NULL)
+		return;
+	cel_peer_traffic(tool->connection, &received, &sent, &round_trips);
+	fprintf(out, "{\"collections\":%zu,\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"round_trips\":%" PRIu64 "}", n_cloned,
+		received, sent, round_trips);
+}
+
 static int run(struct clone_tool *tool, const char *place, const struct cel_place *parsed)
 {
 	bool is_new;
@@ -167,6 +179,8 @@ static int run(struct clone_tool *tool, const char *place, const struct cel_plac
 		status = find_names(tool);
 	for (; status == 0 && n_cloned < tool->n_names; n_cloned += status == 0)
 		status = clone_collection(tool, tool->names[n_cloned]);
+	if (status == 0)
+		print_stats(tool, n_cloned);
 	cel_peer_free(tool->connection); /* nobody need wait for the indexes */
 	if (is_new && n_cloned == 0 && is_hopeless(status))
 		remove_store(tool);

@@ -10,8 +10,12 @@
 #include "export_arrow.h"
 #include "output_file.h"
 #include "print.h"
+#include "progress.h"
 #include "select.h"
+#include "stats.h"
 #include "verbs.h"
+
+#define PROGRESS_RECORDS 1024u
 
 enum export_format { BY_NAME, JSONL, NPY, FVECS, PARQUET, ARROW };
 
@@ -35,7 +39,7 @@ static const struct cli_option OPTIONS[] = {
 	{0, "ids", "FILE", "where the ids go, one a line (npy, fvecs)", CLI_TEXT(struct export_tool, ids_path)},
 	{'0', "null", NULL, "the ids end with NUL, not newline", CLI_FLAG(struct export_tool, is_nul)},
 	SELECT_OPTIONS(struct export_tool, select),
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -122,10 +126,14 @@ static int fail_writing(const struct cli *cli, const char *what)
 static int export_all(struct export_tool *tool, struct cel_records *records)
 {
 	const struct cel_record *record;
+	struct cel_progress progress = {.phase = "export", .unit = "records", .total = cel_records_count(records)};
 	struct cel_error e;
 	int rc;
 	errno = 0;
+	progress_tell(NULL, &progress);
 	while ((rc = cel_records_next(records, &record, &e)) > 0) {
+		if (++progress.done % PROGRESS_RECORDS == 0)
+			progress_tell(NULL, &progress);
 		if (tool->format == JSONL)
 			print_json_record(record);
 		else
@@ -135,6 +143,9 @@ static int export_all(struct export_tool *tool, struct cel_records *records)
 		if (tool->ids != NULL && ferror(tool->ids))
 			return fail_writing(&tool->cli, tool->ids_path);
 	}
+	progress_tell(NULL, &progress);
+	if (stats_result() != NULL)
+		fprintf(stats_result(), "{\"records\":%" PRIu64 "}", progress.done);
 	return rc < 0 ? cli_fail(&tool->cli, &e) : 0;
 }
 
@@ -215,5 +226,7 @@ int verb_export(int argc, char **argv)
 		return cli_usage(&tool.cli, "this format has no ids: say with --ids which file they go to");
 	if (has_ids && tool.ids_path != NULL)
 		return cli_usage(&tool.cli, "this format has the ids in it: no --ids");
+	if (strcmp(tool.path, "-") == 0)
+		progress_streams();
 	return cli_with_store(&tool.cli, true, run);
 }

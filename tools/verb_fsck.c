@@ -5,11 +5,11 @@
 #include "cli.h"
 #include "print.h"
 #include "progress.h"
+#include "stats.h"
 #include "verbs.h"
 
 struct fsck_tool {
 	struct cli cli;
-	struct progress progress;
 	struct cel_fsck_options options;
 };
 
@@ -18,7 +18,7 @@ static const struct cli_option OPTIONS[] = {
 	{0, "read-data", NULL, "hash the vectors outside of nodes again, too",
 	 CLI_FLAG(struct fsck_tool, options.is_reading_data)},
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -66,7 +66,7 @@ static void print_json(const struct cel_damage *damage)
 static int print_damage(void *context, const struct cel_damage *damage)
 {
 	struct fsck_tool *tool = context;
-	progress_clear(&tool->progress);
+	progress_clear();
 	if (tool->cli.is_json)
 		print_json(damage);
 	else
@@ -74,18 +74,20 @@ static int print_damage(void *context, const struct cel_damage *damage)
 	return 0;
 }
 
-static int tell_progress(void *context, const struct cel_progress *progress)
+static void print_json_summary(FILE *out, const struct cel_fsck_result *r)
 {
-	return progress_tell(&((struct fsck_tool *)context)->progress, progress);
+	fprintf(out, "{\"checked\":{\"commits\":%" PRIu64 ",\"absent_trees\":%" PRIu64 ",\"trees\":%" PRIu64 ",\"nodes\":%" PRIu64
+		     ",\"records\":%" PRIu64 ",\"values\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"files\":%" PRIu64
+		     "},\"damages\":%" PRIu64 "}\n",
+		r->commits, r->absent, r->trees, r->nodes, r->records, r->values, r->segments, r->files, r->damages);
 }
 
 static void print_summary(const struct cli *cli, const struct cel_fsck_result *r, bool is_reading_data)
 {
 	if (cli->is_json)
-		printf("{\"checked\":{\"commits\":%" PRIu64 ",\"absent_trees\":%" PRIu64 ",\"trees\":%" PRIu64 ",\"nodes\":%" PRIu64
-		       ",\"records\":%" PRIu64 ",\"values\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"files\":%" PRIu64
-		       "},\"damages\":%" PRIu64 "}\n",
-		       r->commits, r->absent, r->trees, r->nodes, r->records, r->values, r->segments, r->files, r->damages);
+		print_json_summary(stdout, r);
+	if (stats_result() != NULL)
+		print_json_summary(stats_result(), r);
 	cli_say(cli,
 		"%" PRIu64 " commits, %" PRIu64 " trees (%" PRIu64 " absent), %" PRIu64 " nodes, %" PRIu64 " records, %" PRIu64
 		" linked values%s, %" PRIu64 " segments, %" PRIu64 " derived files: %" PRIu64 " findings",
@@ -99,7 +101,6 @@ static int run(struct cli *cli, struct cel_store *store)
 	struct cel_fsck_result result;
 	struct cel_error e;
 	int rc = cel_fsck(store, (const char *const *)cli->operands, (size_t)cli->n_operands, &tool->options, &result, &e);
-	progress_clear(&tool->progress);
 	if (rc == 0 || result.damages > 0)
 		print_summary(cli, &result, tool->options.is_reading_data);
 	return rc < 0 ? cli_fail(cli, &e) : 0;
@@ -107,9 +108,8 @@ static int run(struct cli *cli, struct cel_store *store)
 
 int verb_fsck(int argc, char **argv)
 {
-	struct fsck_tool tool = {.options = {.on_damage = print_damage, .on_progress = tell_progress}};
+	struct fsck_tool tool = {.options = {.on_damage = print_damage, .on_progress = progress_tell}};
 	tool.options.context = &tool;
 	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
-	progress_init(&tool.progress, &tool.cli);
 	return cli_with_store(&tool.cli, true, run);
 }

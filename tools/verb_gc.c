@@ -5,11 +5,11 @@
 #include "cli.h"
 #include "option_groups.h"
 #include "progress.h"
+#include "stats.h"
 #include "verbs.h"
 
 struct gc_tool {
 	struct cli cli;
-	struct progress progress;
 	struct cel_gc_options options;
 };
 
@@ -20,7 +20,7 @@ static const struct cli_option OPTIONS[] = {
 	{0, "grace", "DAYS", "keep what names stood for in the last DAYS (default 14)",
 	 CLI_REAL(struct gc_tool, options.grace_days, 0, 36500)},
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -39,9 +39,9 @@ static void print_tsv(const struct cel_gc_result *r)
 	printf("files\t%" PRIu64 "\t%" PRIu64 "\n", r->files, r->file_bytes);
 }
 
-static void print_json(const struct cel_gc_result *r)
+static void print_json(FILE *out, const struct cel_gc_result *r)
 {
-	printf("{\"commits\":%" PRIu64 ",\"graced\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"block_bytes\":%" PRIu64
+	fprintf(out, "{\"commits\":%" PRIu64 ",\"graced\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"block_bytes\":%" PRIu64
 	       ",\"returned_bytes\":%" PRIu64 ",\"gathered\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"segment_bytes\":%" PRIu64
 	       ",\"rewritten\":%" PRIu64 ",\"new_segment_bytes\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"files\":%" PRIu64
 	       ",\"file_bytes\":%" PRIu64 ",\"mark_bytes\":%" PRIu64 "}\n",
@@ -68,10 +68,12 @@ static int run(struct cli *cli, struct cel_store *store)
 	struct cel_gc_result result;
 	struct cel_error e;
 	int rc = cel_gc(store, &tool->options, &result, &e);
-	progress_clear(&tool->progress);
 	if (rc < 0)
 		return cli_fail(cli, &e);
-	cli->is_json ? print_json(&result) : print_tsv(&result);
+	progress_clear();
+	cli->is_json ? print_json(stdout, &result) : print_tsv(&result);
+	if (stats_result() != NULL)
+		print_json(stats_result(), &result);
 	fflush(stdout);
 	say_more(cli, &result, &tool->options);
 	return 0;
@@ -80,8 +82,6 @@ static int run(struct cli *cli, struct cel_store *store)
 int verb_gc(int argc, char **argv)
 {
 	struct gc_tool tool = {.options = {.grace_days = CEL_GRACE_DAYS, .on_progress = progress_tell}};
-	tool.options.context = &tool.progress;
 	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
-	progress_init(&tool.progress, &tool.cli);
 	return cli_with_store(&tool.cli, tool.options.is_dry_run, run);
 }

@@ -7,7 +7,6 @@
 
 struct index_tool {
 	struct cli cli;
-	struct progress progress;
 	struct cel_index_options options;
 };
 
@@ -17,7 +16,7 @@ static const struct cli_option OPTIONS[] = {
 	{0, "canonical", NULL, "build anew, so that others can check the file by building it",
 	 CLI_FLAG(struct index_tool, options.is_canonical)},
 	JOBS_OPTION(struct index_tool, options),
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -33,15 +32,12 @@ static int run(struct cli *cli, struct cel_store *store)
 	struct index_tool *tool = cli->tool;
 	struct cel_error e;
 	int rc = cel_index_build(store, cli->operands[0], &tool->options, &e);
-	progress_clear(&tool->progress);
 	return rc < 0 ? cli_fail(cli, &e) : 0;
 }
 
 int verb_index(int argc, char **argv)
 {
 	struct index_tool tool = {.options.on_progress = progress_tell};
-	tool.options.context = &tool.progress;
 	cli_parse(&tool.cli, &COMMAND, &tool, argc, argv);
-	progress_init(&tool.progress, &tool.cli);
 	return cli_with_store(&tool.cli, false, run);
 }

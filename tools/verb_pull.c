@@ -23,7 +23,7 @@ static const struct cli_option OPTIONS[] = {
 	INDEX_OPTIONS(struct pull_tool, options),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -50,7 +50,6 @@ static int create(struct pull_tool *tool, struct cel_store *store, const struct 
 	int rc = cel_collection_create_from(store, name, fetched->commit, &e);
 	if (rc == 0 && !tool->options.is_without_index)
 		rc = cel_index_build(store, name, &index, &e);
-	progress_clear(&tool->merged.progress);
 	if (rc < 0)
 		return cli_fail(&tool->cli, &e);
 	cli_say(&tool->cli, "%s: made, at commit %s", name, fetched->commit);

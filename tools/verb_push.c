@@ -5,6 +5,7 @@
 #include "option_groups.h"
 #include "peer.h"
 #include "print.h"
+#include "stats.h"
 #include "verbs.h"
 
 struct push_tool {
@@ -23,7 +24,7 @@ static const struct cli_option OPTIONS[] = {
 	PEER_OPTIONS(struct push_tool, peer),
 	CLI_OPTION_LOCK_WAIT_FOR("wait there so long for another writer (default 0)"),
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -43,17 +44,17 @@ static const char *const OUTCOMES[] = {
 	[CEL_PUSH_DRY_RUN] = "dry-run",
 };
 
-static void print_json(const char *place, const struct cel_push_result *r, const struct cel_peer *peer)
+static void print_json(FILE *out, const char *place, const struct cel_push_result *r, const struct cel_peer *peer)
 {
 	uint64_t received, sent, round_trips;
 	cel_peer_traffic(peer, &received, &sent, &round_trips);
-	printf("{\"place\":");
-	print_json_text(stdout, place);
-	printf(",\"outcome\":\"%s\",\"commit\":", OUTCOMES[r->outcome]);
-	printf(r->commit[0] != '\0' ? "\"%s\"" : "null%s", r->commit);
-	printf(",\"commits\":%" PRIu64 ",\"changes\":%" PRIu64 ",\"conflicts\":%" PRIu64, r->commits, r->changes,
+	fprintf(out, "{\"place\":");
+	print_json_text(out, place);
+	fprintf(out, ",\"outcome\":\"%s\",\"commit\":", OUTCOMES[r->outcome]);
+	fprintf(out, r->commit[0] != '\0' ? "\"%s\"" : "null%s", r->commit);
+	fprintf(out, ",\"commits\":%" PRIu64 ",\"changes\":%" PRIu64 ",\"conflicts\":%" PRIu64, r->commits, r->changes,
 	       r->conflicts);
-	printf(",\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"round_trips\":%" PRIu64 "}\n", received, sent, round_trips);
+	fprintf(out, ",\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"round_trips\":%" PRIu64 "}\n", received, sent, round_trips);
 }
 
 /* Returns the exit status. */
@@ -61,7 +62,9 @@ static int report(const struct cli *cli, const char *place, const struct cel_pus
 {
 	char traffic[80], what[100];
 	if (cli->is_json)
-		print_json(place, r, peer);
+		print_json(stdout, place, r, peer);
+	if (stats_result() != NULL)
+		print_json(stats_result(), place, r, peer);
 	peer_format_traffic(peer, traffic);
 	snprintf(what, sizeof what, "%" PRIu64 " commits, %" PRIu64 " changed records", r->commits, r->changes);
 	switch (r->outcome) {
@@ -103,10 +106,9 @@ static int run(struct cli *cli, struct cel_store *store)
 	if (status != 0)
 		return status;
 	if (cel_peer_push(peer, cli->operands[0], tool->place.rev, &tool->options, &result, &e) < 0) {
-		status = peer_fail(&tool->peer, &e);
+		status = cli_fail(&tool->cli, &e);
 	} else {
-		progress_clear(&tool->peer.progress);
-		status = report(cli, cli->operands[1], &result, peer);
+			status = report(cli, cli->operands[1], &result, peer);
 	}
 	cel_peer_free(peer);
 	return status;

@@ -24,7 +24,7 @@ static const struct cli_option OPTIONS[] = {
 	NO_INDEX_OPTION(struct revert_tool, options),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {

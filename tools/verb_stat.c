@@ -15,7 +15,6 @@ struct stat_tool {
 	struct cli cli;
 	struct cel_store *store;
 	struct sheet sheet;
-	struct progress progress;
 	struct cel_stat_options options;
 	struct survey survey;
 	const char *plot_path;
@@ -164,9 +163,9 @@ static int print_garbage(struct stat_tool *t, struct cel_error *e)
 	struct sheet *f = &t->sheet;
 	struct cel_gc_result gc;
 	struct cel_gc_options options = {.is_dry_run = true, .grace_days = CEL_GRACE_DAYS, .on_progress = progress_tell,
-					 .context = &t->progress};
+					 .context = NULL};
 	int rc = cel_gc(t->store, &options, &gc, e);
-	progress_clear(&t->progress);
+	progress_clear();
 	if (rc < 0)
 		return rc;
 	sheet_group(f, "garbage");
@@ -185,7 +184,7 @@ static int print_history(struct stat_tool *t, const char *rev, struct cel_error 
 	struct sheet *f = &t->sheet;
 	struct cel_history_stat s;
 	int rc = cel_history_stat(t->store, rev, &t->options, &s, e);
-	progress_clear(&t->progress);
+	progress_clear();
 	if (rc < 0)
 		return rc;
 	sheet_group(f, "history");
@@ -315,7 +314,7 @@ static int stat_rev(struct stat_tool *t, const char *rev, struct cel_error *e)
 	if (rc < 0)
 		return rc;
 	rc = cel_tree_stat(t->store, r->commit, &t->options, &tree, e);
-	progress_clear(&t->progress);
+	progress_clear();
 	if (rc == 0)
 		rc = cel_index_get(t->store, r->commit, &index, e);
 	if (rc == 0) {
@@ -336,9 +335,8 @@ static int run(struct cli *cli, struct cel_store *store)
 	if (t->plot_path != NULL)
 		return plot_run(cli, store, cli->operands[0], &t->survey, t->plot_path);
 	t->store = store;
-	progress_init(&t->progress, cli);
 	t->options.on_progress = progress_tell;
-	t->options.context = &t->progress;
+	t->options.context = NULL;
 	for (int i = 0; rc == 0 && i < (n > 0 ? n : 1); i++) {
 		if (i > 0 && !cli->is_json)
 			putchar('\n');

@@ -15,6 +15,13 @@ void figure_add(enum figure which, uint64_t n)
 	atomic_fetch_add_explicit(&figures[which], n, memory_order_relaxed);
 }
 
+void figure_raise(enum figure which, uint64_t to)
+{
+	uint64_t is = atomic_load_explicit(&figures[which], memory_order_relaxed);
+	while (is < to && !atomic_compare_exchange_weak(&figures[which], &is, to))
+		continue;
+}
+
 void figure_set_text(enum figure_text which, const char *text)
 {
 	atomic_store_explicit(&texts[which], text, memory_order_relaxed);
@@ -39,6 +46,7 @@ void cel_figures_get(struct cel_figures *out)
 		.values_written = figure(FIGURE_VALUES_WRITTEN),
 		.segments_written = figure(FIGURE_SEGMENTS_WRITTEN),
 		.segment_bytes = figure(FIGURE_SEGMENT_BYTES),
+		.threads = figure(FIGURE_THREADS),
 		.input_bytes = figure(FIGURE_INPUT_BYTES),
 		.input = text(FIGURE_INPUT),
 		.format = text(FIGURE_FORMAT),

@@ -128,12 +128,18 @@ static int tell_read(struct cel_build *build, const struct reader *reader, struc
 {
 	uint64_t bytes, total;
 	reader_position(reader, &bytes, &total);
-	if (build->sources_bytes + bytes == build->bytes && build->result.rows % PROGRESS_ROWS != 0)
-		return 0;
 	build->bytes = build->sources_bytes + bytes;
 	struct cel_progress progress = {.phase = "read", .unit = "rows", .done = build->result.rows, .bytes = build->bytes,
 					.bytes_total = total > 0 ? build->sources_bytes + total : 0};
 	return tell_progress(build->options.on_progress, build->options.context, &progress, e);
+}
+
+/* A slow pipe brings few rows at a time. */
+static bool is_time_to_tell(const struct cel_build *build, const struct reader *reader)
+{
+	uint64_t bytes, total;
+	reader_position(reader, &bytes, &total);
+	return build->sources_bytes + bytes != build->bytes || build->result.rows % PROGRESS_ROWS == 0;
 }
 
 static void skip_bad(struct cel_build *build, const struct cel_error *e)
@@ -149,7 +155,7 @@ static int read_rows(struct cel_build *build, struct reader *reader, struct cel_
 		struct reader_row row;
 		int rc = reader_next(reader, &row, e);
 		if (rc == 0)
-			return 0;
+			return tell_read(build, reader, e);
 		if (rc == CEL_EDATA && build->options.is_skipping_bad && reader_can_continue(reader)) {
 			skip_bad(build, e);
 			continue;
@@ -157,7 +163,7 @@ static int read_rows(struct cel_build *build, struct reader *reader, struct cel_
 		if (rc > 0)
 			rc = edits_add(build->edits, &row, e);
 		build->result.rows += rc == 0;
-		if (rc == 0)
+		if (rc == 0 && is_time_to_tell(build, reader))
 			rc = tell_read(build, reader, e);
 		if (rc < 0)
 			return rc;
@@ -253,6 +259,8 @@ static int update_tree(struct cel_build *build, struct store_batch *batch, struc
 	int rc = tell_edits(build, 0, e);
 	if (rc == 0)
 		rc = apply_edits(&apply, root, &stats, e);
+	if (rc == 0)
+		rc = tell_edits(build, edits_count(build->edits), e);
 	if (rc < 0)
 		return rc;
 	build->result.added = stats.added;

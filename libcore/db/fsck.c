@@ -54,6 +54,8 @@ static int check_all(struct fsck *f, const char *const *revs, size_t n_revs, str
 		rc = fsck_tell(f, "trees", "records", 0, e);
 	if (rc == 0)
 		rc = fsck_trees(f, e);
+	if (rc == 0)
+		rc = fsck_tell(f, "trees", "records", f->result->records, e);
 	if (rc == 0 && f->n_findings > 0)
 		rc = fsck_touch(f, e);
 	f->result->commits = f->n_commits;

@@ -49,6 +49,12 @@ static int mark_value(struct marking *m, const struct prolly_value *value, struc
 
 static int mark_node(struct marking *m, const struct cid *cid, uint32_t below, struct cel_error *e);
 
+static int tell_mark(const struct marking *m, struct cel_error *e)
+{
+	struct cel_progress progress = {.phase = "mark", .unit = "nodes", .done = m->n_nodes};
+	return tell_progress(m->options->on_progress, m->options->context, &progress, e);
+}
+
 static int mark_entries(struct marking *m, const struct node *node, struct cel_error *e)
 {
 	int rc = 0;
@@ -84,10 +90,7 @@ static int mark_node(struct marking *m, const struct cid *cid, uint32_t below, s
 	if (rc == 0)
 		rc = mark_entries(m, node, e);
 	mem_free(node);
-	if (rc < 0 || ++m->n_nodes % PROGRESS_NODES != 0)
-		return rc;
-	struct cel_progress progress = {.phase = "mark", .unit = "nodes", .done = m->n_nodes};
-	return tell_progress(m->options->on_progress, m->options->context, &progress, e);
+	return rc < 0 || ++m->n_nodes % PROGRESS_NODES != 0 ? rc : tell_mark(m, e);
 }
 
 /* ---- commits */
@@ -161,8 +164,8 @@ static int mark_quarantine(struct marking *m, struct cel_error *e)
 static int mark_all(struct marking *m, struct cel_error *e)
 {
 	const struct history_item *item;
-	m->result->commits = m->result->graced = 0;
-	int rc = tell_phase(m->options->on_progress, m->options->context, "mark", "nodes", 0, e);
+	m->result->commits = m->result->graced = m->n_nodes = 0;
+	int rc = tell_mark(m, e);
 	if (rc == 0)
 		rc = store_read_begin(m->store->store, &m->read, e);
 	if (rc < 0)
@@ -178,6 +181,8 @@ static int mark_all(struct marking *m, struct cel_error *e)
 		history_mark_parents(m->history, item->marks & MARK_LIVE);
 		rc = mark_commit(m, item, e);
 	}
+	if (rc == 0)
+		rc = tell_mark(m, e);
 	history_free(m->history);
 	m->history = NULL;
 	store_read_end(m->read);

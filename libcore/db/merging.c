@@ -220,12 +220,15 @@ int merging_decide(void *merging, struct slice id, const struct prolly_record *b
 	return conflict.decision == CEL_DECISION_THEIRS ? PROLLY_THEIRS : PROLLY_OURS;
 }
 
-int merging_took(struct merging *m, struct cel_error *e)
+static int tell_merge(const struct merging *m, struct cel_error *e)
 {
-	if (++m->n_taken % PROGRESS_RECORDS != 0)
-		return 0;
 	struct cel_progress progress = {.phase = "merge", .unit = "records", .done = m->n_taken};
 	return tell_progress(m->options.on_progress, m->options.context, &progress, e);
+}
+
+int merging_took(struct merging *m, struct cel_error *e)
+{
+	return ++m->n_taken % PROGRESS_RECORDS == 0 ? tell_merge(m, e) : 0;
 }
 
 static int ask_base(void *context, struct slice id, struct prolly_record *out, struct cel_error *e)
@@ -261,6 +264,8 @@ int merging_trees(struct merging *m, const struct cid *theirs, struct cid *root,
 		rc = merging_open_update(m, e);
 	if (rc == 0)
 		rc = prolly_merge(&merge, &counts, e);
+	if (rc == 0)
+		rc = tell_merge(m, e);
 	if (rc < 0)
 		return rc;
 	m->result->records = counts.records;

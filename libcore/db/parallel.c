@@ -3,10 +3,10 @@
  * block is little beside it, and there is no pool to keep. */
 #include "parallel.h"
 
-#include <pthread.h>
-
 #include "alloc.h"
 #include "error.h"
+#include "figures.h"
+#include "thread.h"
 
 struct job {
 	int (*work)(void *context, uint32_t i, struct cel_error *e);
@@ -33,9 +33,10 @@ int parallel_run(uint32_t n, int (*work)(void *context, uint32_t i, struct cel_e
 	struct job *jobs = mem_calloc(n, sizeof *jobs);
 	if (jobs == NULL)
 		return error_nomem(e, n * sizeof *jobs);
+	figure_raise(FIGURE_THREADS, n);
 	for (uint32_t i = 0; i < n; i++) {
 		jobs[i] = (struct job){.work = work, .context = context, .i = i};
-		jobs[i].is_threaded = i > 0 && pthread_create(&jobs[i].thread, NULL, run_job, &jobs[i]) == 0;
+		jobs[i].is_threaded = i > 0 && thread_start(&jobs[i].thread, run_job, &jobs[i]);
 	}
 	for (uint32_t i = 0; i < n; i++)
 		if (!jobs[i].is_threaded)

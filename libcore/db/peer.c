@@ -83,7 +83,7 @@ static int open_path(struct cel_peer *p, const char *path, const struct cel_peer
 	}
 	find_store(path, found);
 	struct cel_store_options other = {.is_read_only = !options->is_pushing, .lock_wait = options->lock_wait};
-	struct serving_options serving = {0};
+	struct serving_options serving = {.on_progress = options->on_progress, .context = options->context};
 	int rc = cel_store_open(found, &other, &p->other, e);
 	return rc < 0 ? rc : serving_new(p->other, &serving, &p->serving, e);
 }

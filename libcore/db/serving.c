@@ -125,7 +125,7 @@ int serving_finish(struct serving *s, struct cel_error *e)
 	int rc = load_heads(s->store, &now, &n, e);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		char commit[CEL_CID_TEXT_SIZE];
-		struct cel_index_options index = {0};
+		struct cel_index_options index = {.on_progress = s->options.on_progress, .context = s->options.context};
 		cid_format(&now[i].cid, commit);
 		if (has_moved(s, &now[i]))
 			rc = index_follow(s->store, commit, &index, e);
@@ -159,7 +159,8 @@ int cel_serve_fd(struct cel_store *store, const struct cel_serve_options *option
 	struct serving_options inner = {
 		.access = {.rules = rules, .n = options->n_allow, .is_read_only = options->is_read_only},
 		.is_checking_store = true, .socket = options->socket, .is_without_index = options->is_without_index,
-		.receive_max = options->push_max > 0 ? options->push_max : PUSH_MAX_DEFAULT};
+		.receive_max = options->push_max > 0 ? options->push_max : PUSH_MAX_DEFAULT,
+		.on_progress = options->on_progress, .context = options->context};
 	struct serving *s;
 	struct pump pump;
 	int rc = parse_rules(options, rules, e);
@@ -168,6 +169,8 @@ int cel_serve_fd(struct cel_store *store, const struct cel_serve_options *option
 	if (rc < 0)
 		return rc;
 	pump_init(&pump, in, out, options->timeout, options->rate);
+	pump.on_progress = options->on_progress;
+	pump.context = options->context;
 	rc = pump_run(&pump, s->session, e);
 	int finished = serving_finish(s, rc == 0 ? e : NULL); /* what was pushed before it broke off stands */
 	serving_free(s);

@@ -12,6 +12,8 @@ struct serving_options {
 	const char *socket;     /* or this socket */
 	bool is_without_index;
 	uint64_t receive_max; /* bytes that one push may bring; 0: no bound, for a process of the same user */
+	cel_progress_fn *on_progress; /* may be NULL */
+	void *context;
 };
 
 struct serving;

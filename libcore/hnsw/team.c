@@ -9,6 +9,8 @@
 
 #include "alloc.h"
 #include "error.h"
+#include "figures.h"
+#include "thread.h"
 
 struct member {
 	struct team *team;
@@ -61,10 +63,11 @@ int team_new(uint32_t threads, struct team **out, struct cel_error *e)
 	pthread_cond_init(&team->done, NULL);
 	for (uint32_t i = 1; i < threads; i++) {
 		team->members[i] = (struct member){.team = team, .number = i};
-		if (pthread_create(&team->members[i].thread, NULL, member_main, &team->members[i]) != 0)
+		if (!thread_start(&team->members[i].thread, member_main, &team->members[i]))
 			break;
 		team->size++;
 	}
+	figure_raise(FIGURE_THREADS, team->size);
 	*out = team;
 	return 0;
 }

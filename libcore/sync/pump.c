@@ -153,13 +153,11 @@ static int time_out(const struct pump *p, const struct session *s, struct cel_er
 static int tell_session(const struct pump *p, const struct session *s, struct cel_error *e)
 {
 	struct session_progress now;
-	struct session_counts counts;
 	session_progress(s, &now);
 	if (now.phase[0] == '\0')
 		return 0;
-	session_counts(s, &counts);
 	struct cel_progress progress = {.phase = now.phase, .unit = now.unit, .done = now.done, .total = now.total,
-					.bytes = counts.received + counts.sent};
+					.bytes = now.bytes};
 	return tell_progress(p->on_progress, p->context, &progress, e);
 }
 

@@ -410,6 +410,8 @@ void session_counts(const struct session *s, struct session_counts *out)
 
 void session_is_at(struct session *s, const char *phase, const char *unit, uint64_t done, uint64_t total)
 {
+	if (s->progress.phase == NULL || strcmp(s->progress.phase, phase) != 0)
+		s->bytes_before = s->counts.received + s->counts.sent;
 	s->progress.phase = phase;
 	s->progress.unit = unit;
 	s->progress.done = done;
@@ -419,6 +421,7 @@ void session_is_at(struct session *s, const char *phase, const char *unit, uint6
 void session_progress(const struct session *s, struct session_progress *out)
 {
 	*out = s->progress;
+	out->bytes = s->counts.received + s->counts.sent - s->bytes_before;
 }
 
 int session_bye(struct session *s, struct cel_error *e)

@@ -76,6 +76,7 @@ void session_counts(const struct session *s, struct session_counts *out);
 struct session_progress {
 	const char *phase, *unit; /* "" (nothing is), "list", "negotiate", "commits", "records", "nodes", "apply"; constants */
 	uint64_t done, total;     /* total 0: not known */
+	uint64_t bytes;           /* that went and came in this phase */
 	char collection[CEL_NAME_MAX + 1];
 };
 void session_progress(const struct session *s, struct session_progress *out);

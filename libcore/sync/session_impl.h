@@ -73,6 +73,7 @@ struct session {
 	struct run run_in, run_out;
 	struct session_counts counts;
 	struct session_progress progress; /* session_is_at */
+	uint64_t bytes_before;            /* its phase */
 
 	enum request request;
 	struct giving give;

@@ -74,6 +74,8 @@ struct cel_serve_options {
 	const char *socket;    /* the path by which clients of a socket name the store; or NULL */
 	double timeout, rate;  /* as in cel_peer_options */
 	uint64_t push_max;     /* bytes that one push may bring, unpacked; 0: 64 GiB. One that brings more is refused: CEL_EPROTOCOL */
+	cel_progress_fn *on_progress; /* may be NULL */
+	void *context;
 };
 /* Serves one client, who reads `out` and writes `in` (which may be the same), to its end. It must mean this very store. */
 int cel_serve_fd(struct cel_store *store, const struct cel_serve_options *options, int in, int out, struct cel_error *e);

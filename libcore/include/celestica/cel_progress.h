@@ -19,6 +19,7 @@ struct cel_figures {
 	uint64_t nodes_read, nodes_written;         /* of trees; written: commits and schemas, too */
 	uint64_t values_written;                    /* vectors and metadata that are blocks of their own */
 	uint64_t segments_written, segment_bytes;
+	uint64_t threads;                           /* that worked on one thing together, at most */
 	uint64_t input_bytes;                       /* of files and pipes, compressed as they are */
 	/* Of the last one; "" if there was none. */
 	const char *input;  /* "io_uring", "read" */

@@ -95,12 +95,8 @@ bool session_is_greeted(const struct session *s)
 
 void session_progress(const struct session *s, struct session_progress *out)
 {
-	*out = (struct session_progress){.phase = "bytes", .unit = "bytes", .done = s->received, .total = s->to_receive};
-}
-
-void session_counts(const struct session *s, struct session_counts *out)
-{
-	*out = (struct session_counts){.received = s->received};
+	*out = (struct session_progress){.phase = "bytes", .unit = "bytes", .done = s->received, .total = s->to_receive,
+					  .bytes = s->received};
 }
 
 /* ---- two of them */
