@@ -156,3 +156,15 @@ for line in open("m.jsonl"): print(json.loads(line)["id"])')
 	exits 65 cel-query photos -k 1 --grid x.html - <<<$'{"vector":[1,1]}\n{"vector":[1]}'
 	[ "$(page x.html | wc -l)" -eq 2 ]
 }
+
+@test "the example of examples/fashion.py" {
+	[ -e /usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz ] || skip "no dataset-fashion-mnist"
+	cel create -q --dim 784 --type u8 fashion
+	python3 "$CLI/../../examples/fashion.py" 300 | cel-build -q fashion
+	cel-query fashion -k 12 --by-id t00003 --by-id t00007 --grid fashion.html
+	page fashion.html >found
+	[ "$(wc -l <found)" -eq 26 ]
+	cut -f 5 found | while IFS= read -r file; do [ "$(head -c 4 "$file" | tail -c 3)" = PNG ]; done
+	cel-query fashion -k 12 --by-id t00003 --grid all.html --embed
+	[ "$(page all.html | grep -c 'data image/png')" -eq 13 ]
+}
