@@ -104,16 +104,13 @@ int plot_run(const struct cli *cli, struct cel_store *store, const char *rev, st
 	struct cel_error e;
 	struct cel_revision *r;
 	struct cel_index_status index;
-	struct progress progress;
 	if (cel_revision_get(store, rev, &r, &e) < 0)
 		return cli_fail(cli, &e);
-	progress_init(&progress, cli);
 	survey->on_progress = progress_tell;
-	survey->context = &progress;
 	int rc = cel_index_get(store, r->commit, &index, &e);
 	if (rc == 0)
 		rc = survey_run(survey, store, r->commit, &e);
-	progress_clear(&progress);
+	progress_clear();
 	for (uint32_t i = 0; rc == 0 && i < survey->n_points; i++)
 		print_point(cli, &survey->points[i]);
 	if (rc == 0)
