@@ -148,16 +148,20 @@ static int find_gathered(struct store_batch *b, const struct cid *cid, struct sl
 }
 
 /* 1 if the block need not be kept. A segment that cannot be opened counts as absent: its blocks are kept again. */
-static int is_known(struct store_batch *b, const struct cid *cid, struct cel_error *e)
+static int is_known(struct store_batch *b, const struct cid *cid, struct slice block, struct cel_error *e)
 {
 	struct slice bytes;
 	if (b->segment != NULL && cid->codec == CID_RAW && segment_writer_has_recent(b->segment, cid))
 		return 1;
 	/* Nodes in runs are not looked for, of which there may be many: should one come again it is written twice, to one key. */
 	int rc = pending_find(cid->codec == CID_RAW ? &b->raw : &b->nodes, cid, &bytes);
+	if (rc == 0 && cid->codec == CID_DAG_CBOR) {
+		rc = begin_reading(b, e);
+		return rc < 0 ? rc : env_block_has(&b->store->env, b->txn, cid, block, e);
+	}
 	if (rc == 0)
 		rc = find_in_lmdb(b, cid, &bytes, e);
-	if (rc == 0 && cid->codec == CID_RAW)
+	if (rc == 0)
 		rc = segment_set_has(b->set, cid);
 	return rc;
 }
@@ -287,7 +291,7 @@ int store_batch_put_hashed(struct store_batch *b, const struct cid *cid, struct 
 	if (block.size > SEGMENT_BLOCK_MAX)
 		return error_set(e, CEL_EDATA, "a block of %zu bytes is over the limit of %u", block.size,
 				 SEGMENT_BLOCK_MAX);
-	rc = is_known(b, cid, e);
+	rc = is_known(b, cid, block, e);
 	if (rc == 0)
 		rc = put_new(b, cid, block, e);
 	b->is_over |= rc < 0;

@@ -131,18 +131,15 @@ static int fill_portion(struct portion *p, struct merge *m, const struct cid *ro
 	return 0;
 }
 
+/* In key order: upper nodes first. */
 static int put_portion(struct store_batch *b, MDB_txn *txn, const struct portion *p)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		uint8_t bytes[ENV_BLOCK_KEY_SIZE];
-		env_block_key(&p->blocks[i].cid, bytes);
-		MDB_val key = val_make(bytes, sizeof bytes);
-		MDB_val value = val_make(p->blocks[i].block.data, p->blocks[i].block.size);
-		int rc = mdb_put(txn, b->store->env.blocks, &key, &value, 0);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
+	int rc = 0;
+	for (int is_upper = 1; is_upper >= 0; is_upper--)
+		for (size_t i = 0; i < p->n && rc == 0; i++)
+			if (env_is_upper_node(&p->blocks[i].cid, p->blocks[i].block) == (is_upper == 1))
+				rc = env_block_put(&b->store->env, txn, &p->blocks[i].cid, p->blocks[i].block);
+	return rc;
 }
 
 /* ---- commit */

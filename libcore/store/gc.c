@@ -55,16 +55,6 @@ int gc_add_move(struct gc_move **list, size_t *n, size_t *capacity, uint32_t ord
 
 /* ---- looking at every block */
 
-static bool read_key(const MDB_val *key, struct cid *out)
-{
-	if (key->mv_size != ENV_BLOCK_KEY_SIZE)
-		return false;
-	const uint8_t *p = key->mv_data;
-	out->codec = p[0];
-	memcpy(out->digest, p + 1, SHA256_SIZE);
-	return true;
-}
-
 static int add_ranked(struct gc *gc, uint64_t rank, const struct cid *cid, struct cel_error *e)
 {
 	if (mem_grow(&gc->ranked, &gc->ranked_capacity, gc->n_ranked + 1, sizeof *gc->ranked, e) < 0)
@@ -98,14 +88,15 @@ static int look_at_all(struct gc *gc, struct cel_error *e)
 	MDB_cursor *cursor;
 	MDB_val key, value;
 	struct cid cid;
+	struct slice block;
 	int rc = env_read_begin(env, &txn, e);
 	if (rc < 0)
 		return rc;
 	int code = mdb_cursor_open(txn, env->blocks, &cursor);
 	if (code == 0) {
 		while (rc == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-			if (read_key(&key, &cid))
-				rc = look_at(gc, &cid, slice_make(value.mv_data, value.mv_size), e);
+			if (env_block_at(&key, &value, &cid, &block))
+				rc = look_at(gc, &cid, block, e);
 		mdb_cursor_close(cursor);
 	}
 	env_end(env, txn);
@@ -149,21 +140,12 @@ static int delete_all(struct gc *gc, size_t state_size, void *state, int (*step)
 	}
 }
 
-static int delete_block(struct gc *gc, MDB_txn *txn, const struct cid *cid)
-{
-	uint8_t bytes[ENV_BLOCK_KEY_SIZE];
-	env_block_key(cid, bytes);
-	MDB_val key = val_make(bytes, sizeof bytes);
-	int rc = mdb_del(txn, gc->store->env.blocks, &key, NULL);
-	return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
 static int delete_ranked(struct gc *gc, MDB_txn *txn, void *state)
 {
 	size_t *done = state;
 	int rc = 0;
 	for (size_t n = 0; n < TXN_DELETES && *done < gc->n_ranked && rc == 0; n++, ++*done)
-		rc = delete_block(gc, txn, &gc->ranked[*done].cid);
+		rc = env_block_delete(&gc->store->env, txn, &gc->ranked[*done].cid);
 	return rc == 0 && *done == gc->n_ranked ? MDB_NOTFOUND : rc;
 }
 
@@ -177,7 +159,7 @@ static int delete_placed(struct gc *gc, MDB_txn *txn, void *state)
 		memcpy(cid.digest, gc->small[*done].digest, SHA256_SIZE);
 		const uint32_t *value = digest_set_value(&gc->live->values, cid.digest);
 		if (value != NULL && (*value & GC_PLACED) != 0)
-			rc = delete_block(gc, txn, &cid);
+			rc = env_block_delete(&gc->store->env, txn, &cid);
 	}
 	return rc == 0 && *done == gc->n_small ? MDB_NOTFOUND : rc;
 }
@@ -191,11 +173,11 @@ static int delete_rank_step(struct gc *gc, MDB_cursor *cursor, struct rank_state
 {
 	MDB_val key = val_make(state->from, sizeof state->from), value;
 	struct cid cid;
+	struct slice block;
 	size_t n = 0;
 	int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 	for (; rc == 0; rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
-		if (!read_key(&key, &cid) || is_live(gc, &cid) ||
-		    gc->rank(&cid, slice_make(value.mv_data, value.mv_size)) != state->rank)
+		if (!env_block_at(&key, &value, &cid, &block) || is_live(gc, &cid) || gc->rank(&cid, block) != state->rank)
 			continue;
 		if (n++ == TXN_DELETES) {
 			memcpy(state->from, key.mv_data, sizeof state->from);

@@ -13,7 +13,7 @@
 
 /* Nodes that were read and verified not long ago: who compares trees comes by the same node several times. A slice of a
  * snapshot does not change, so it is neither looked up nor hashed again. */
-#define RECENT_NODES 4096u /* a merge of a thousand changes on either side reads 3,000 */
+#define RECENT_NODES 4096u /* a merge of a thousand changes on either side reads 1,300 */
 struct recent_node {
 	struct cid cid;
 	struct slice block; /* NULL: empty */
@@ -29,7 +29,6 @@ struct store_read {
 	struct store *store;
 	struct store_batch *batch; /* NULL: only what is committed */
 	struct read_copy *copies;
-	struct store_read *origin; /* the one that it is beside */
 	MDB_txn *txn;
 	struct recent_node recent[RECENT_NODES]; /* each at the place that its digest says */
 	struct segment_set **sets; /* the last one is searched */
@@ -78,35 +77,9 @@ static void release_copies(struct store_read *r)
 	}
 }
 
-int store_read_beside(struct store_read *r, struct store_read **out, struct cel_error *e)
-{
-	struct store_read *beside;
-	*out = NULL;
-	if (r->txn == NULL || r->batch != NULL)
-		return 0;
-	int rc = store_read_begin(r->store, &beside, e);
-	if (rc < 0)
-		return rc == CEL_EBUSY ? 0 : rc;
-	if (mdb_txn_id(beside->txn) != mdb_txn_id(r->txn)) {
-		store_read_end(beside);
-		return 0;
-	}
-	beside->origin = r;
-	*out = beside;
-	return 1;
-}
-
 static struct recent_node *recent_place(struct store_read *r, const struct cid *cid)
 {
 	return &r->recent[load_le32(cid->digest) % RECENT_NODES];
-}
-
-/* The snapshot is the same, so what one of them has verified is so for the other. */
-static void give_recent(struct store_read *from, struct store_read *to)
-{
-	for (size_t i = 0; i < RECENT_NODES; i++)
-		if (to->recent[i].block.data == NULL)
-			to->recent[i] = from->recent[i];
 }
 
 static void release_sets(struct store_read *r)
@@ -122,8 +95,6 @@ void store_read_end(struct store_read *r)
 {
 	if (r == NULL)
 		return;
-	if (r->origin != NULL)
-		give_recent(r, r->origin);
 	env_end(&r->store->env, r->txn);
 	release_sets(r);
 	release_copies(r);
@@ -134,7 +105,6 @@ int store_read_renew(struct store_read *r, struct cel_error *e)
 {
 	env_end(&r->store->env, r->txn);
 	r->txn = NULL;
-	r->origin = NULL;
 	memset(r->recent, 0, sizeof r->recent);
 	release_sets(r);
 	release_copies(r);

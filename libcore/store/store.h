@@ -41,10 +41,6 @@ int store_find_tmp(void *store, const char **path, struct cel_error *e);
  * network I/O: use store_read_renew at intervals. */
 int store_read_begin(struct store *s, struct store_read **out, struct cel_error *e);
 void store_read_end(struct store_read *r); /* NULL is fine */
-/* Another read of the very same snapshot, for another thread: 1; 0 if there is none, as the store was written to since or a batch
- * is read along. The nodes that it gives live as long as r, which must outlast it; ended by the thread that has r, it leaves it
- * what it has verified. */
-int store_read_beside(struct store_read *r, struct store_read **out, struct cel_error *e);
 /* The present state in place of the old one; slices end. After an error only store_read_end may follow. */
 int store_read_renew(struct store_read *r, struct cel_error *e);
 /* The block, its hash verified. CEL_ENOTFOUND if absent, CEL_ECORRUPT if the bytes do not match the CID. */

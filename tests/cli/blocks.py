@@ -75,6 +75,16 @@ class Lmdb:
                 walk(struct.unpack_from("<Q", self.data, value + 40)[0])
         return found
 
+    def blocks(self):
+        """(codec, digest, offset, size) of every block."""
+        for key, _, value, size in self.table(b"blocks"):
+            if key[0] == UPPER_NODE:
+                size -= 2 + struct.unpack_from("<H", self.data, value + size - 2)[0]
+            yield DAG_CBOR if key[0] == UPPER_NODE else key[0], key[1:], value, size
+
+
+UPPER_NODE, DAG_CBOR = 0x01, 0x71
+
 
 def cid_text(codec, digest):
     return "b" + base64.b32encode(bytes([1, codec, 0x12, 0x20]) + digest).decode().lower().rstrip("=")
@@ -100,8 +110,8 @@ def segment_blocks(path):
 def blocks(store):
     """(CID, path, offset, size) of every block."""
     path = os.path.join(store, "data.mdb")
-    for key, _, value, size in Lmdb(path).table(b"blocks"):
-        yield cid_text(key[0], key[1:]), path, value, size
+    for codec, digest, value, size in Lmdb(path).blocks():
+        yield cid_text(codec, digest), path, value, size
     folder = os.path.join(store, "segments")
     for name in sorted(os.listdir(folder)):
         yield from segment_blocks(os.path.join(folder, name))

@@ -72,9 +72,9 @@ class Store:
     def __init__(self, path):
         mdb = blocks.Lmdb(os.path.join(path, "data.mdb"))
         self.nodes, self.values, self.segments = {}, set(), {}
-        for key, _, at, size in mdb.table(b"blocks"):
-            cid = blocks.cid_text(key[0], key[1:])
-            if key[0] == 0x55:
+        for codec, digest, at, size in mdb.blocks():
+            cid = blocks.cid_text(codec, digest)
+            if codec == 0x55:
                 self.values.add(cid)
             else:
                 self.nodes[cid] = mdb.data[at:at + size]

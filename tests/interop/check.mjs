@@ -38,15 +38,17 @@ const control = (name, body) => test(`control: ${name}`, async () => {
 function assert (condition, message) { if (!condition) throw new Error(message) }
 const equal = (a, b) => Buffer.compare(a, b) === 0
 
-// mdb_dump: pairs of lines with a space in front, in hexadecimal; key = codec, digest
+// mdb_dump: pairs of lines with a space in front, in hexadecimal; key = codec, digest (cel-format(5), blocks)
 function readDump (file) {
   const lines = fs.readFileSync(file, 'utf8').split('\n').filter(line => line.startsWith(' '))
   const blocks = new Map()
   for (let i = 0; i < lines.length; i += 2) {
     const key = Buffer.from(lines[i].trim(), 'hex')
     assert(key.length === 33, 'a block key of 33 bytes')
-    const cid = CID.createV1(key[0], createDigest(0x12, key.subarray(1)))
-    blocks.set(cid.toString(), Buffer.from(lines[i + 1].trim(), 'hex'))
+    const value = Buffer.from(lines[i + 1].trim(), 'hex')
+    const isUpper = key[0] === 0x01 // a node above the leaves, with zeros behind it and their number
+    const cid = CID.createV1(isUpper ? dagCbor.code : key[0], createDigest(0x12, key.subarray(1)))
+    blocks.set(cid.toString(), isUpper ? value.subarray(0, value.length - 2 - value.readUInt16LE(value.length - 2)) : value)
   }
   return blocks
 }

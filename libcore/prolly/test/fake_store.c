@@ -4,7 +4,6 @@
 #include "fake_store.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "bytes.h"
@@ -40,7 +39,6 @@ struct fake_store {
 	struct store_read read;
 	bool is_irregular;
 	uint64_t fail, calls;
-	pthread_mutex_t mutex; /* of the blocks and the calls: reads beside one another */
 	struct {
 		char name[STORE_REF_MAX];
 		struct cid cid;
@@ -55,7 +53,6 @@ struct fake_store *fake_store_new(void)
 	struct fake_store *s = calloc(1, sizeof *s);
 	assert(s != NULL);
 	s->batch.s = s->read.s = s;
-	pthread_mutex_init(&s->mutex, NULL);
 	return s;
 }
 
@@ -65,7 +62,6 @@ void fake_store_free(struct fake_store *s)
 		free(s->blocks[i].data);
 	free(s->blocks);
 	free(s->slots);
-	pthread_mutex_destroy(&s->mutex);
 	free(s);
 }
 
@@ -179,10 +175,7 @@ static int put_block(struct fake_store *s, uint8_t codec, struct slice data, str
 
 int store_batch_put(struct store_batch *b, uint8_t codec, struct slice data, struct cid *out, struct cel_error *e)
 {
-	pthread_mutex_lock(&b->s->mutex);
-	int rc = put_block(b->s, codec, data, out, e);
-	pthread_mutex_unlock(&b->s->mutex);
-	return rc;
+	return put_block(b->s, codec, data, out, e);
 }
 
 int store_batch_put_hashed(struct store_batch *b, const struct cid *cid, struct slice data, struct cel_error *e)
@@ -195,14 +188,12 @@ int store_batch_put_hashed(struct store_batch *b, const struct cid *cid, struct 
 
 static int read_block(struct fake_store *s, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
-	pthread_mutex_lock(&s->mutex);
 	const struct block *block = find_block(s, cid);
 	int rc = is_failing(s, e);
 	if (rc == 0 && block == NULL)
 		rc = error_set(e, CEL_ENOTFOUND, "no such block");
 	else if (rc == 0)
 		*out = slice_make(block->data, block->size);
-	pthread_mutex_unlock(&s->mutex);
 	if (rc < 0)
 		return rc;
 	struct cid actual = cid_of(cid->codec, *out);
@@ -217,13 +208,6 @@ int store_batch_block(struct store_batch *b, const struct cid *cid, struct slice
 int store_read_block(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
 	return read_block(r->s, cid, out, e);
-}
-
-int store_read_beside(struct store_read *r, struct store_read **out, struct cel_error *e)
-{
-	(void)e;
-	*out = r;
-	return 1;
 }
 
 void store_read_end(struct store_read *r)
