@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* posix_spawn, so that it is safe in a program with threads. Standard error of the helper is a file in memory, which never
- * blocks it as a pipe might that nobody reads; of what it wrote, the first line becomes the error message. */
+/* Standard error of the helper is a file in memory, which never blocks it as a pipe might that nobody reads; of what it wrote, the
+ * first line becomes the error message. */
 #include "child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +16,13 @@
 #include "alloc.h"
 #include "cel.h"
 #include "error.h"
+#include "spawn.h"
 
 struct child {
 	pid_t pid; /* 0 once it was waited for */
 	int messages;
 	char name[64];
 };
-
-extern char **environ;
 
 static bool is_program(const char *directory, const char *between, const char *name, char *path, size_t size)
 {
@@ -55,38 +52,6 @@ int cel_helper_find(const char *name, char *path, size_t size, struct cel_error 
 			 name, HELPER_DIRECTORY);
 }
 
-static int spawn(struct child *c, const char *path, const char *const given[2], int input, int output, struct cel_error *e)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t signals;
-	char *arguments[] = {c->name, (char *)(uintptr_t)given[0], given[0] != NULL ? (char *)(uintptr_t)given[1] : NULL, NULL};
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return error_nomem(e, sizeof actions);
-	if (posix_spawnattr_init(&attributes) != 0) {
-		posix_spawn_file_actions_destroy(&actions);
-		return error_nomem(e, sizeof attributes);
-	}
-	int rc = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, c->messages, STDERR_FILENO);
-	sigemptyset(&signals);
-	posix_spawnattr_setsigmask(&attributes, &signals);
-	sigaddset(&signals, SIGPIPE);
-	posix_spawnattr_setsigdefault(&attributes, &signals);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	if (rc == 0)
-		rc = posix_spawn(&c->pid, path, &actions, &attributes, arguments, environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	if (rc == 0)
-		return 0;
-	c->pid = 0;
-	return error_set_errno(e, CEL_EUNAVAILABLE, rc, "cannot start %s", path);
-}
-
 int child_start(const char *name, const char *const arguments[2], int input, struct child **out, int *output,
 		struct cel_error *e)
 {
@@ -98,12 +63,14 @@ int child_start(const char *name, const char *const arguments[2], int input, str
 	if (c == NULL)
 		return error_nomem(e, sizeof *c);
 	snprintf(c->name, sizeof c->name, "%s", name);
+	const char *words[] = {c->name, arguments[0], arguments[0] != NULL ? arguments[1] : NULL, NULL};
 	int ends[2] = {-1, -1};
 	c->messages = memfd_create("messages", MFD_CLOEXEC);
 	if (c->messages < 0 || pipe2(ends, O_CLOEXEC) < 0)
 		rc = error_set_errno(e, CEL_EIO, errno, "cannot start %s", path);
 	if (rc == 0)
-		rc = spawn(c, path, arguments, input, ends[1], e);
+		rc = spawn_start(&(struct spawn_plan){.program = path, .arguments = words, .input = input, .output = ends[1],
+						      .messages = c->messages}, &c->pid, e);
 	if (ends[1] >= 0)
 		close(ends[1]);
 	if (rc < 0) {
@@ -115,29 +82,6 @@ int child_start(const char *name, const char *const arguments[2], int input, str
 	*out = c;
 	*output = ends[0];
 	return 0;
-}
-
-static int wait_for(struct child *c, int *status)
-{
-	pid_t got = c->pid;
-	while (waitpid(c->pid, status, 0) < 0)
-		if (errno != EINTR) {
-			got = -1;
-			break;
-		}
-	c->pid = 0;
-	return got < 0 ? -1 : 0;
-}
-
-/* The exit statuses of helpers are those of our own errors. */
-static int code_of(int status)
-{
-#define X(name, value, exit_status, text) \
-	if (status == (exit_status) && status >= 64) \
-		return name;
-	CEL_ERRORS(X)
-#undef X
-	return CEL_EINTERNAL;
 }
 
 /* The first line that has a letter, what is no plain text in it replaced. */
@@ -162,14 +106,17 @@ int child_finish(struct child *c, struct cel_error *e)
 	char message[600];
 	if (c->pid == 0)
 		return 0;
-	if (wait_for(c, &status) < 0)
+	pid_t got = spawn_wait(c->pid, &status, 0);
+	c->pid = 0;
+	if (got < 0)
 		return error_set_errno(e, CEL_EINTERNAL, errno, "%s", c->name);
 	read_message(c, message, sizeof message);
 	if (WIFSIGNALED(status))
 		return error_set(e, CEL_EDATA, "%s was ended by signal %d", c->name, WTERMSIG(status));
 	if (WEXITSTATUS(status) == 0)
 		return 0;
-	return error_set(e, code_of(WEXITSTATUS(status)), "%s", message[0] != '\0' ? message : "cannot be read");
+	int code = spawn_code(WEXITSTATUS(status));
+	return error_set(e, code != 0 ? code : CEL_EINTERNAL, "%s", message[0] != '\0' ? message : "cannot be read");
 }
 
 void child_free(struct child *c)
@@ -178,7 +125,7 @@ void child_free(struct child *c)
 	if (c == NULL)
 		return;
 	if (c->pid > 0)
-		wait_for(c, &status);
+		spawn_wait(c->pid, &status, 0);
 	if (c->messages >= 0)
 		close(c->messages);
 	mem_free(c);

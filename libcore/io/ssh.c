@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #include "alloc.h"
 #include "error.h"
+#include "spawn.h"
 
 struct ssh {
 	pid_t pid; /* 0 once it was waited for */
@@ -25,8 +25,6 @@ struct ssh {
 	bool was_ended; /* by us */
 	char program[256], host[384];
 };
-
-extern char **environ;
 
 int ssh_quote(struct buf *out, const char *word, struct cel_error *e)
 {
@@ -42,36 +40,6 @@ int ssh_quote(struct buf *out, const char *word, struct cel_error *e)
 	for (; *word != '\0' && rc == 0; word++)
 		rc = *word == '\'' ? buf_append_text(out, "'\\''", e) : buf_append_byte(out, (uint8_t)*word, e);
 	return rc < 0 ? rc : buf_append_byte(out, '\'', e);
-}
-
-static int spawn(struct ssh *ssh, const char *command, int end, struct cel_error *e)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t signals;
-	char *arguments[] = {ssh->program, ssh->host, (char *)(uintptr_t)command, NULL};
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return error_nomem(e, sizeof actions);
-	if (posix_spawnattr_init(&attributes) != 0) {
-		posix_spawn_file_actions_destroy(&actions);
-		return error_nomem(e, sizeof attributes);
-	}
-	int rc = posix_spawn_file_actions_adddup2(&actions, end, STDIN_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, end, STDOUT_FILENO);
-	sigemptyset(&signals);
-	posix_spawnattr_setsigmask(&attributes, &signals);
-	sigaddset(&signals, SIGPIPE);
-	posix_spawnattr_setsigdefault(&attributes, &signals);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	if (rc == 0)
-		rc = posix_spawnp(&ssh->pid, ssh->program, &actions, &attributes, arguments, environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	if (rc == 0)
-		return 0;
-	ssh->pid = 0;
-	return error_set_errno(e, CEL_EUNAVAILABLE, rc, "cannot start %s (CEL_SSH names another program)", ssh->program);
 }
 
 int ssh_start(const char *host, const char *command, struct ssh **out, int *fd, struct cel_error *e)
@@ -95,7 +63,10 @@ int ssh_start(const char *host, const char *command, struct ssh **out, int *fd, 
 		mem_free(ssh);
 		return rc;
 	}
-	rc = spawn(ssh, command, ends[1], e);
+	const char *words[] = {ssh->program, ssh->host, command, NULL};
+	struct spawn_plan plan = {.program = ssh->program, .is_searched = true, .arguments = words, .input = ends[1], .output = ends[1],
+				  .messages = -1, .hint = " (CEL_SSH names another program)"};
+	rc = spawn_start(&plan, &ssh->pid, e);
 	close(ends[1]);
 	if (rc < 0) {
 		close(ends[0]);
@@ -109,11 +80,7 @@ int ssh_start(const char *host, const char *command, struct ssh **out, int *fd, 
 
 static bool has_ended(struct ssh *ssh, int options)
 {
-	pid_t got;
-	do
-		got = waitpid(ssh->pid, &ssh->status, options);
-	while (got < 0 && errno == EINTR);
-	if (got == 0)
+	if (spawn_wait(ssh->pid, &ssh->status, options) == 0)
 		return false;
 	ssh->pid = 0;
 	return true;
@@ -136,17 +103,6 @@ void ssh_wait(struct ssh *ssh, double seconds)
 	}
 }
 
-/* 0 unless the exit status is that of an error of ours. */
-static int code_of(int exit_status)
-{
-#define X(name, value, status, text) \
-	if (exit_status == (status) && exit_status >= 64) \
-		return name;
-	CEL_ERRORS(X)
-#undef X
-	return 0;
-}
-
 int ssh_explain(const struct ssh *ssh, bool is_begun, struct cel_error *e)
 {
 	int status = ssh->was_ended ? -1 : WIFEXITED(ssh->status) ? WEXITSTATUS(ssh->status) : -1;
@@ -162,8 +118,8 @@ int ssh_explain(const struct ssh *ssh, bool is_begun, struct cel_error *e)
 		return error_set(e, CEL_EUNAVAILABLE,
 				 "%s: there is no cel-serve that can be run: install Celestica there, or name it with --remote-command",
 				 host);
-	if (code_of(status) != 0)
-		return error_set(e, code_of(status), "%s: cel-serve there ended with status %d, it may have said why", host, status);
+	if (spawn_code(status) != 0)
+		return error_set(e, spawn_code(status), "%s: cel-serve there ended with status %d, it may have said why", host, status);
 	if (status > 0)
 		return error_set(e, CEL_EUNAVAILABLE, "%s: the command there ended with status %d and no answer", host, status);
 	return error_set(e, CEL_EPROTOCOL, "%s: the command there ended without an answer: is it cel-serve?", host);
