@@ -108,24 +108,24 @@ uint16_t f64_to_bf16(double value)
 	return narrow16(value, 8, 7);
 }
 
-float f16_to_f32(uint16_t bits)
+/* Exponent and mantissa stand in their places of a float, 112 too low: a product that is exact, also of what is subnormal there,
+ * puts that right. No branch, so that a loop of these has none. */
+static inline float widen_half(uint16_t bits)
 {
-	uint32_t sign = (uint32_t)(bits & 0x8000) << 16;
-	uint32_t exponent = bits >> 10 & 0x1f;
-	uint32_t mantissa = bits & 0x3ff;
-	uint32_t out;
-	if (exponent == 0x1f) {
-		out = sign | 0x7f800000u | mantissa << 13;
-	} else if (exponent != 0) {
-		out = sign | (exponent + 112) << 23 | mantissa << 13;
-	} else {
-		float magnitude = (float)mantissa * 0x1p-24f; /* exact */
-		memcpy(&out, &magnitude, sizeof out);
-		out |= sign;
-	}
+	uint32_t out = (uint32_t)(bits & 0x7fff) << 13;
 	float value;
 	memcpy(&value, &out, sizeof value);
+	value *= 0x1p112f;
+	memcpy(&out, &value, sizeof out);
+	out |= value >= 65536.0f ? 0x7f800000u : 0; /* infinite, or NaN with its mantissa */
+	out |= (uint32_t)(bits & 0x8000) << 16;
+	memcpy(&value, &out, sizeof value);
 	return value;
+}
+
+float f16_to_f32(uint16_t bits)
+{
+	return widen_half(bits);
 }
 
 float bf16_to_f32(uint16_t bits)
@@ -181,7 +181,7 @@ void element_widen(enum cel_type type, const uint8_t *in, size_t count, float *o
 	switch (type) {
 	case CEL_F16:
 		for (size_t i = 0; i < count; i++)
-			out[i] = f16_to_f32(load_le16(in + 2 * i));
+			out[i] = widen_half(load_le16(in + 2 * i));
 		break;
 	case CEL_BF16:
 		for (size_t i = 0; i < count; i++)

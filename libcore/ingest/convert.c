@@ -67,54 +67,34 @@ bool convert_is_identity(struct number_type from, enum cel_type to)
 	}
 }
 
-static double bits_to_double(uint64_t bits)
+/* To little-endian, elements of that size. */
+static void swap_bytes(const uint8_t *in, size_t count, size_t size, uint8_t *out)
 {
-	double value;
-	memcpy(&value, &bits, sizeof value);
-	return value;
+	for (size_t i = 0; i < count * size; i++)
+		out[i] = in[i - i % size + (size - 1 - i % size)];
 }
 
-static double bits_to_single(uint32_t bits)
-{
-	float value;
-	memcpy(&value, &bits, sizeof value);
-	return (double)value;
-}
-
+/* One kind a loop, and nothing in it that depends on a value. */
 static void load_piece(struct number_type type, const uint8_t *in, size_t count, double *out)
 {
-	for (size_t i = 0; i < count; i++) {
-		switch (type.kind) {
-		case NUMBER_F16: {
-			uint16_t bits = load_le16(in + 2 * i);
-			out[i] = (double)f16_to_f32(type.is_big_endian ? __builtin_bswap16(bits) : bits);
-			break;
-		}
-		case NUMBER_BF16: {
-			uint16_t bits = load_le16(in + 2 * i);
-			out[i] = (double)bf16_to_f32(type.is_big_endian ? __builtin_bswap16(bits) : bits);
-			break;
-		}
-		case NUMBER_F32: {
-			uint32_t bits = load_le32(in + 4 * i);
-			out[i] = bits_to_single(type.is_big_endian ? __builtin_bswap32(bits) : bits);
-			break;
-		}
-		case NUMBER_F64: {
-			uint64_t bits = load_le64(in + 8 * i);
-			out[i] = bits_to_double(type.is_big_endian ? __builtin_bswap64(bits) : bits);
-			break;
-		}
-		case NUMBER_I8:
-			out[i] = (double)(int8_t)in[i];
-			break;
-		case NUMBER_U8:
-		case NUMBER_B1:
-		default:
-			out[i] = (double)in[i];
-			break;
-		}
+	static const enum cel_type TYPES[] = {[NUMBER_BF16] = CEL_BF16, [NUMBER_F16] = CEL_F16, [NUMBER_F32] = CEL_F32,
+					      [NUMBER_I8] = CEL_I8,	[NUMBER_U8] = CEL_U8,	[NUMBER_B1] = CEL_U8};
+	uint8_t swapped[PIECE * sizeof(double)];
+	float singles[PIECE];
+	if (type.is_big_endian) {
+		swap_bytes(in, count, numbers_size(type, 1), swapped);
+		in = swapped;
 	}
+	if (type.kind == NUMBER_F64) {
+		for (size_t i = 0; i < count; i++) {
+			uint64_t bits = load_le64(in + 8 * i);
+			memcpy(&out[i], &bits, sizeof bits);
+		}
+		return;
+	}
+	element_widen(TYPES[type.kind], in, count, singles);
+	for (size_t i = 0; i < count; i++)
+		out[i] = (double)singles[i];
 }
 
 /* True if all of them fit. */
