@@ -48,7 +48,7 @@ is() {
 	is "add remove list" candidates remote ''
 	is "--dim --from" candidates create ''
 	# what is given, or excluded by what is given, is not offered again; what may be given again is
-	is "" candidates diff --stat --stat
+	is "" candidates log --graph --gra
 	is "" candidates diff --stat --patc
 	is "--patch" candidates diff --patc
 	is "--by-id" candidates query --by-id x --by-i
