@@ -241,7 +241,7 @@ class Ingest:
         size = os.path.getsize(file)
         loop = "import json, sys\nfor line in open(sys.argv[1], 'rb'): json.loads(line)"
         ways = {"build": lambda: self.build(dim, file)[0], "python": lambda: timed(sys.executable, "-c", loop, file)}
-        if os.path.exists(self.parse):
+        if os.path.isfile(self.parse):
             ways["parse"] = lambda: timed(self.parse, file)
         median = in_turn(self.runs, **ways)
         self.tell("ingest of %d rows of 128 numbers of JSON Lines" % rows,
