@@ -356,7 +356,7 @@ static int csv_open(struct stream *s, const struct reader_options *options, uint
 	c->has_header = !options->is_without_header;
 	int rc = read_header(c, options, e);
 	if (rc >= 0)
-		rc = pieces_new(s, &ROWS, c, c->n_lines, options->threads, &c->pieces, e);
+		rc = pieces_new(s, &ROWS, c, c->n_lines, options, &c->pieces, e);
 	if (rc < 0) {
 		csv_free(c);
 		return rc;

@@ -293,7 +293,7 @@ static void jsonl_free(void *self)
 static int jsonl_open(struct stream *s, const struct reader_options *options, void **self, struct cel_error *e)
 {
 	struct pieces *pieces;
-	int rc = pieces_new(s, &LINES, options->schema, 0, options->threads, &pieces, e);
+	int rc = pieces_new(s, &LINES, options->schema, 0, options, &pieces, e);
 	if (rc == 0)
 		*self = pieces;
 	return rc;

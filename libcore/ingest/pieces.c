@@ -12,6 +12,7 @@
 #include "conveyor.h"
 #include "error.h"
 #include "piece.h"
+#include "reader.h"
 #include "stream.h"
 
 #define PIECE_SIZE (256u << 10)
@@ -23,6 +24,7 @@ struct pieces {
 	const void *shared;
 	/* of the filling */
 	struct buf rest;
+	size_t piece_size;
 	size_t wanted; /* bytes, in the box that is being filled; 0: none is */
 	bool is_end;
 	int failure; /* of the stream, to be told behind what came before it */
@@ -64,7 +66,7 @@ static int begin(struct pieces *p, struct piece *piece, struct cel_error *e)
 	if (p->rest.size > 0)
 		memcpy(room, p->rest.data, p->rest.size);
 	piece->size = p->rest.size;
-	p->wanted = PIECE_SIZE;
+	p->wanted = p->piece_size;
 	return 0;
 }
 
@@ -125,9 +127,10 @@ static int parse(void *context, void *box, struct cel_error *e)
 	return 0;
 }
 
-int pieces_new(struct stream *s, const struct text_format *format, const void *shared, uint64_t n_lines, uint32_t threads,
-	       struct pieces **out, struct cel_error *e)
+int pieces_new(struct stream *s, const struct text_format *format, const void *shared, uint64_t n_lines,
+	       const struct reader_options *options, struct pieces **out, struct cel_error *e)
 {
+	uint32_t threads = options->threads;
 	struct pieces *p = mem_calloc(1, sizeof *p);
 	if (p == NULL)
 		return error_nomem(e, sizeof *p);
@@ -135,6 +138,7 @@ int pieces_new(struct stream *s, const struct text_format *format, const void *s
 	p->format = format;
 	p->shared = shared;
 	p->n_lines = n_lines;
+	p->piece_size = options->piece_size > 0 ? options->piece_size : PIECE_SIZE;
 	threads = threads < 1 ? 1 : threads < THREADS_MAX ? threads : THREADS_MAX;
 	uint32_t wanted = threads == 1 ? 1 : 2 * threads;
 	int rc = 0;

@@ -42,6 +42,7 @@ struct reader_options {
 	const char *member;        /* of .npz and HDF5: which array; NULL: the only one, or "train" */
 	bool is_id_optional;       /* queries: rows may be without id */
 	uint32_t threads;          /* that may parse text, with the caller's; 0: only that. The rows are the same */
+	size_t piece_size;         /* bytes of text that are parsed at a time; 0: what is best. For tests */
 };
 
 struct reader_row {
