@@ -195,6 +195,8 @@ static int run_pipe(struct shell *shell)
 		if (result.status == 0 || result.is_ignored)
 			continue;
 		status = result.status;
+		if (status == 128 + SIGPIPE)
+			break; /* nobody reads any more */
 		cli_say(&shell->cli, "line %lu ended with status %d", number, status);
 		if (!shell->is_keeping_on)
 			break;

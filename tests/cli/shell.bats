@@ -177,6 +177,10 @@ cel-shell: line 3 ended with status 1" ]
 	PATH=$PWD:$PATH shell 139 <<<crash
 	grep -q "crash was ended by signal 11" <<<"$stderr"
 	exits 74 sh -c 'echo help | cel shell >/dev/full'
+	rows -n 9000 -d 3 many.jsonl
+	cel-build -q --no-index others many.jsonl
+	exits 0 sh -c 'yes export others | timeout 20 cel shell -k | head -n 1'
+	[ -z "$stderr" ]
 	exits 64 cel shell words
 	shell 0 --store "$CEL_STORE" <<<list
 	CEL_STORE=/nothing shell 66 <<<list
