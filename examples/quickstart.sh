@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # From nothing to answers: installs what the build needs (apt), builds into build/quickstart, makes a store of the 4,000
 # word vectors in examples/words and asks for neighbours. Can be run again; writes nothing outside this tree.
+#
+#     examples/quickstart.sh [CONFIGURE-OPTION]...      BUILD=build/NAME builds there
 set -eu
 cd "$(dirname "$0")/.."
-build=build/quickstart
+build=${BUILD:-build/quickstart}
 store=$build/store
 data=examples/words
 
@@ -28,7 +30,8 @@ examples/apt-install.sh build
 if [ ! -x configure ] || [ -n "$(find configure.ac Makefile.am ./*/module.am libcore/*/module.am -newer configure)" ]; then
 	quietly ./autogen.sh
 fi
-[ -f "$build/Makefile" ] || quietly sh -c "cd '$build' && ../../configure -q --disable-shared"
+# shellcheck disable=SC2016 # the inner shell expands it
+[ -f "$build/Makefile" ] || quietly sh -c 'cd "$0" && ../../configure -q --disable-shared "$@"' "$build" "$@"
 quietly make -C "$build" -j "$(nproc)"
 PATH=$PWD/$build/tools:$PATH
 export PATH

@@ -124,18 +124,21 @@ list_tests() {
 	END
 }
 
-# run_test PROGRAM [KERNELS]: KERNELS is a value for CEL_SIMD.
-run_test() {
-	name=$1${2:+ with $2 kernels}
-	log=$build/$1${2:+-$2}.log
-	if (
-		[ -z "${2-}" ] || export CEL_SIMD="$2"
-		$qemu "$build/tree/$1"
-	) >"$log" 2>&1; then
-		result 0 "$name under qemu"
-	else
-		result 1 "$name under qemu" "$log"
-	fi
+# run_tests FILE: of lines "PROGRAM [KERNELS]"; as many at a time as there are processors. KERNELS is a value for CEL_SIMD.
+run_tests() {
+	export qemu build # to the shells of xargs
+	# shellcheck disable=SC2016 # the inner shell expands it
+	xargs -P "$jobs" -L 1 sh -c '
+		log=$build/$0${1:+-$1}.log
+		[ -z "${1-}" ] || export CEL_SIMD="$1"
+		status=0
+		$qemu "$build/tree/$0" >"$log" 2>&1 || status=1
+		echo $status >"$log.status"' <"$1" || :
+	while read -r name kernels; do
+		log=$build/$name${kernels:+-$kernels}.log
+		result "$(cat "$log.status" || echo 1)" "$name${kernels:+ with $kernels kernels} under qemu" "$log"
+		rm -f "$log.status"
+	done <"$1"
 }
 
 # On a processor without the dot product, and on one that has it; the test says which features it saw.
@@ -274,13 +277,11 @@ fi
 for test in $tests; do
 	# A test that starts itself anew for each set of kernels cannot do that under qemu, so that is done here.
 	case $test in
-	test-hnsw-file* | test-hnsw-carry*)
-		run_test "$test" scalar
-		run_test "$test" neon
-		;;
-	*) run_test "$test" ;;
+	test-hnsw-file* | test-hnsw-carry*) printf '%s scalar\n%s neon\n' "$test" "$test" ;;
+	*) echo "$test" ;;
 	esac
-done
+done >"$build/tests"
+run_tests "$build/tests"
 check_features
 check_carried
 check_index
