@@ -16,7 +16,7 @@
 #include "alloc.h"
 #include "cel.h"
 #include "error.h"
-#include "spawn.h"
+#include "process.h"
 
 struct child {
 	pid_t pid; /* 0 once it was waited for */
@@ -69,7 +69,7 @@ int child_start(const char *name, const char *const arguments[2], int input, str
 	if (c->messages < 0 || pipe2(ends, O_CLOEXEC) < 0)
 		rc = error_set_errno(e, CEL_EIO, errno, "cannot start %s", path);
 	if (rc == 0)
-		rc = spawn_start(&(struct spawn_plan){.program = path, .arguments = words, .input = input, .output = ends[1],
+		rc = process_start(&(struct process_plan){.program = path, .arguments = words, .input = input, .output = ends[1],
 						      .messages = c->messages}, &c->pid, e);
 	if (ends[1] >= 0)
 		close(ends[1]);
@@ -106,7 +106,7 @@ int child_finish(struct child *c, struct cel_error *e)
 	char message[600];
 	if (c->pid == 0)
 		return 0;
-	pid_t got = spawn_wait(c->pid, &status, 0);
+	pid_t got = process_wait(c->pid, &status, 0);
 	c->pid = 0;
 	if (got < 0)
 		return error_set_errno(e, CEL_EINTERNAL, errno, "%s", c->name);
@@ -115,7 +115,7 @@ int child_finish(struct child *c, struct cel_error *e)
 		return error_set(e, CEL_EDATA, "%s was ended by signal %d", c->name, WTERMSIG(status));
 	if (WEXITSTATUS(status) == 0)
 		return 0;
-	int code = spawn_code(WEXITSTATUS(status));
+	int code = process_code(WEXITSTATUS(status));
 	return error_set(e, code != 0 ? code : CEL_EINTERNAL, "%s", message[0] != '\0' ? message : "cannot be read");
 }
 
@@ -125,7 +125,7 @@ void child_free(struct child *c)
 	if (c == NULL)
 		return;
 	if (c->pid > 0)
-		spawn_wait(c->pid, &status, 0);
+		process_wait(c->pid, &status, 0);
 	if (c->messages >= 0)
 		close(c->messages);
 	mem_free(c);

@@ -17,7 +17,7 @@
 
 #include "alloc.h"
 #include "error.h"
-#include "spawn.h"
+#include "process.h"
 
 struct ssh {
 	pid_t pid; /* 0 once it was waited for */
@@ -64,9 +64,9 @@ int ssh_start(const char *host, const char *command, struct ssh **out, int *fd, 
 		return rc;
 	}
 	const char *words[] = {ssh->program, ssh->host, command, NULL};
-	struct spawn_plan plan = {.program = ssh->program, .is_searched = true, .arguments = words, .input = ends[1], .output = ends[1],
+	struct process_plan plan = {.program = ssh->program, .is_searched = true, .arguments = words, .input = ends[1], .output = ends[1],
 				  .messages = -1, .hint = " (CEL_SSH names another program)"};
-	rc = spawn_start(&plan, &ssh->pid, e);
+	rc = process_start(&plan, &ssh->pid, e);
 	close(ends[1]);
 	if (rc < 0) {
 		close(ends[0]);
@@ -80,7 +80,7 @@ int ssh_start(const char *host, const char *command, struct ssh **out, int *fd, 
 
 static bool has_ended(struct ssh *ssh, int options)
 {
-	if (spawn_wait(ssh->pid, &ssh->status, options) == 0)
+	if (process_wait(ssh->pid, &ssh->status, options) == 0)
 		return false;
 	ssh->pid = 0;
 	return true;
@@ -118,8 +118,8 @@ int ssh_explain(const struct ssh *ssh, bool is_begun, struct cel_error *e)
 		return error_set(e, CEL_EUNAVAILABLE,
 				 "%s: there is no cel-serve that can be run: install Celestica there, or name it with --remote-command",
 				 host);
-	if (spawn_code(status) != 0)
-		return error_set(e, spawn_code(status), "%s: cel-serve there ended with status %d, it may have said why", host, status);
+	if (process_code(status) != 0)
+		return error_set(e, process_code(status), "%s: cel-serve there ended with status %d, it may have said why", host, status);
 	if (status > 0)
 		return error_set(e, CEL_EUNAVAILABLE, "%s: the command there ended with status %d and no answer", host, status);
 	return error_set(e, CEL_EPROTOCOL, "%s: the command there ended without an answer: is it cel-serve?", host);

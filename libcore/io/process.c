@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* posix_spawn, so that it is safe in a program with threads. Descriptors of ours are all closed on exec; the three that the
  * program gets are copies. */
-#include "spawn.h"
+#include "process.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-static int add_descriptors(posix_spawn_file_actions_t *actions, const struct spawn_plan *plan)
+static int add_descriptors(posix_spawn_file_actions_t *actions, const struct process_plan *plan)
 {
 	int rc = posix_spawn_file_actions_adddup2(actions, plan->input, STDIN_FILENO);
 	if (rc == 0)
@@ -35,7 +35,7 @@ static void set_signals(posix_spawnattr_t *attributes)
 	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-int spawn_start(const struct spawn_plan *plan, pid_t *pid, struct cel_error *e)
+int process_start(const struct process_plan *plan, pid_t *pid, struct cel_error *e)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -59,7 +59,7 @@ int spawn_start(const struct spawn_plan *plan, pid_t *pid, struct cel_error *e)
 			       plan->hint != NULL ? plan->hint : "");
 }
 
-pid_t spawn_wait(pid_t pid, int *status, int options)
+pid_t process_wait(pid_t pid, int *status, int options)
 {
 	pid_t got;
 	do
@@ -68,7 +68,7 @@ pid_t spawn_wait(pid_t pid, int *status, int options)
 	return got;
 }
 
-int spawn_code(int exit_status)
+int process_code(int exit_status)
 {
 #define X(name, value, status, text) \
 	if (exit_status == (status) && exit_status >= 64) \
