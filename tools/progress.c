@@ -45,7 +45,8 @@ void progress_begin(const struct cli *cli)
 {
 	now.cli = cli;
 	now.command = cli->command->name;
-	now.start = now.phase_start = milliseconds();
+	now.start = milliseconds();
+	now.phase_start = now.start;
 }
 
 void progress_expect(uint64_t bytes)
