@@ -231,8 +231,9 @@ static int check_format(struct env *env, MDB_txn *txn, struct cel_error *e)
 		return error_set(e, CEL_ECORRUPT, "%s: the format number is damaged", env->path);
 	uint32_t format = load_le32(value.mv_data);
 	if (format != CEL_FORMAT_STORE)
-		return error_set(e, CEL_ECONFIG, "%s has store format %u, this program knows %u: use a newer one",
-				 env->path, format, CEL_FORMAT_STORE);
+		return error_set(e, CEL_ECONFIG, "%s has store format %u, this program knows %u: %s", env->path, format,
+				 CEL_FORMAT_STORE,
+				 format > CEL_FORMAT_STORE ? "use a newer one" : "export with the older one, and build it anew");
 	return 0;
 }
 
@@ -557,8 +558,8 @@ bool env_is_panicked(struct env *env)
  * zeros behind the block; the last two bytes count these. */
 enum { APART = 2048, TRAILER = 2 };
 
-/* By its first two bytes: an array of four, whose first is not 0. A store from before there was the difference has all nodes under
- * their codec, so both places are looked at: the other one is small. */
+/* By its first two bytes: an array of four, whose first is not 0. A CID does not tell, so what is read is looked for in both places:
+ * the one for upper nodes is small. */
 bool env_is_upper_node(const struct cid *cid, struct slice block)
 {
 	return cid->codec == CID_DAG_CBOR && block.size >= 2 && block.data[0] == 0x84 && block.data[1] != 0x00;
