@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it costs to take rows in without an index: the figures that ingest has to hold.
 
-    ingest.py DIRECTORY [PART...]     parts: copy, memory, growth, core, text (default: all)
+    ingest.py DIRECTORY [PART...]     parts: copy, memory, growth, core, text, tables (default: all)
 
 The tools in PATH, as whole processes, on the file system of DIRECTORY, where input files are kept for the next run and stores
 are made anew. What is compared runs in turn, and the median of each counts. Memory is RssAnon, looked at every 5 ms.
@@ -226,18 +226,19 @@ class Ingest:
         rate = 4 * dim * rows / 1e6 / seconds
         self.tell("%d x %d f32 from .npy on one processor" % (rows, dim), "%.0f MB/s" % rate, "300 MB/s", rate >= 300)
 
-    def text(self):
-        """JSON Lines against Python's parser and the best one in C, which both only parse."""
-        rows, dim = 40000, 128
-
+    def make_text(self, rows, dim):
         def write(out):
             source = random.Random(4)
             for i in range(rows):
                 row = {"id": "row-%07d" % source.randrange(10**7 - rows), "vector": [source.gauss(0, 1) for _ in range(dim)]}
                 row["id"] += "-%d" % i
                 out.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+        return self.make("rows-%d.jsonl" % rows, write)
 
-        file = self.make("rows-%d.jsonl" % rows, write)
+    def text(self):
+        """JSON Lines against Python's parser and the best one in C, which both only parse."""
+        rows, dim = 40000, 128
+        file = self.make_text(rows, dim)
         size = os.path.getsize(file)
         loop = "import json, sys\nfor line in open(sys.argv[1], 'rb'): json.loads(line)"
         ways = {"build": lambda: self.build(dim, file)[0], "python": lambda: timed(sys.executable, "-c", loop, file)}
@@ -253,11 +254,38 @@ class Ingest:
             self.tell("its time / that of the best C parser (%.0f MB/s)" % (size / 1e6 / median["parse"]), "%.2f" % ratio, "2",
                       ratio <= 2)
 
+    def tables(self):
+        """The same rows as CSV and as Parquet: figures without a bound."""
+        rows, dim = 40000, 128
+        source = self.make_text(rows, dim)
+
+        def write_csv(out):
+            out.write(b"id," + b",".join(b"v%d" % i for i in range(dim)) + b"\n")
+            with open(source, "rb") as lines:
+                for line in lines:
+                    row = json.loads(line)
+                    out.write(("%s,%s\n" % (row["id"], ",".join(map(repr, row["vector"])))).encode())
+
+        def write_parquet(out):
+            self.build(dim, source)
+            subprocess.run(["cel", "export", "-q", "--store", "store", "--format", "parquet", "c"], check=True, stdout=out)
+
+        files = {"CSV": (self.make("rows-%d.csv" % rows, write_csv), ("--vector-columns", "v0..v%d" % (dim - 1)))}
+        if subprocess.run([sys.executable, "-c", "import pyarrow"], stderr=subprocess.DEVNULL).returncode == 0:
+            files["Parquet"] = (self.make("rows-%d.parquet" % rows, write_parquet), ())
+        else:
+            print("no pyarrow: Parquet is left out", file=sys.stderr)
+        median = in_turn(self.runs, **{name: lambda file=file, more=more: self.build(dim, *more, file)[0]
+                                       for name, (file, more) in files.items()})
+        for name, (file, _) in files.items():
+            self.tell("ingest of %d rows of 128 numbers of %s" % (rows, name),
+                      "%.0f MB/s, %.0f rows/s" % (os.path.getsize(file) / 1e6 / median[name], rows / median[name]))
+
 
 def main():
     ingest = Ingest(sys.argv[1])
     ingest.tell("what", "figure", "bound")
-    for part in sys.argv[2:] or ["copy", "memory", "growth", "core", "text"]:
+    for part in sys.argv[2:] or ["copy", "memory", "growth", "core", "text", "tables"]:
         getattr(ingest, part)()
     shutil.rmtree("store", ignore_errors=True)
     sys.exit(1 if ingest.has_failed else 0)
