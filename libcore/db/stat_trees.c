@@ -94,16 +94,22 @@ static int count_record(struct walk *w, const struct node *leaf, uint32_t i, str
 	return count_value(w, &metadata, size, e);
 }
 
+/* To be freed, also after an error. */
+static int read_node(struct walk *w, const struct cid *cid, uint32_t below, struct node **out, struct cel_error *e)
+{
+	*out = mem_alloc(sizeof **out);
+	if (*out == NULL)
+		return error_nomem(e, sizeof **out);
+	int rc = node_read(w->read, cid, *out, e);
+	if (rc == 0 && (*out)->level >= below)
+		rc = error_set(e, CEL_ECORRUPT, "a node of level %u is below one of level %u", (*out)->level, below);
+	return rc < 0 ? rc : tell_node(w, e);
+}
+
 static int count_node(struct walk *w, const struct cid *cid, uint32_t below, struct cel_error *e)
 {
-	struct node *node = mem_alloc(sizeof *node);
-	if (node == NULL)
-		return error_nomem(e, sizeof *node);
-	int rc = node_read(w->read, cid, node, e);
-	if (rc == 0 && node->level >= below)
-		rc = error_set(e, CEL_ECORRUPT, "a node of level %u is below one of level %u", node->level, below);
-	if (rc == 0)
-		rc = tell_node(w, e);
+	struct node *node;
+	int rc = read_node(w, cid, below, &node, e);
 	if (rc == 0) {
 		if (w->tree->height == 0) { /* the root */
 			w->tree->height = node->level + 1;
@@ -228,14 +234,8 @@ static int add_node(struct walk *w, const struct cid *cid, uint32_t below, uint6
 		*out = *known;
 		return 0;
 	}
-	struct node *node = mem_alloc(sizeof *node);
-	if (node == NULL)
-		return error_nomem(e, sizeof *node);
-	int rc = node_read(w->read, cid, node, e);
-	if (rc == 0 && node->level >= below)
-		rc = error_set(e, CEL_ECORRUPT, "a node of level %u is below one of level %u", node->level, below);
-	if (rc == 0)
-		rc = tell_node(w, e);
+	struct node *node;
+	int rc = read_node(w, cid, below, &node, e);
 	uint64_t total = rc == 0 ? node->block.size : 0;
 	w->history->stored += total;
 	if (rc == 0)

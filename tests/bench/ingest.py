@@ -26,6 +26,8 @@ import sys
 import threading
 import time
 
+from measure import rss_anon
+
 BLOCK = 16 << 20
 
 
@@ -57,17 +59,6 @@ def write_rows(out, rows, dim, seed):
         for at in (1, 5, 9, 13, 17):
             block[at::size] = source.randbytes(per_block)
         out.write(memoryview(block)[:size * min(per_block, rows - first)])
-
-
-def rss_anon(pid):
-    try:
-        with open("/proc/%d/status" % pid) as file:
-            for line in file:
-                if line.startswith("RssAnon:"):
-                    return int(line.split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return 0
 
 
 def spawn(command, feed=None):
