@@ -137,7 +137,7 @@ END
 }
 
 @test "SIGINT, SIGTERM, SIGHUP while the index is built: ended by the signal, no half a file" {
-	rows -n 12000 -d 16 rows.npy
+	rows -n 60000 -d 16 rows.npy # whose index takes longer than it takes to send a signal
 	local signal before
 	for signal in INT TERM HUP; do
 		before=$(ls store/index store/cache)

@@ -321,6 +321,22 @@ static void test_negative_control(void **state)
 	free_items(&items);
 }
 
+static int alone(void **state)
+{
+	(void)state;
+	threads = 1;
+	return 0;
+}
+
+static int with_a_thread(void **state)
+{
+	(void)state;
+	threads = 2;
+	return 0;
+}
+
+#define ALONE_AND_NOT(test) cmocka_unit_test_setup(test, alone), cmocka_unit_test_setup(test, with_a_thread)
+
 int main(void)
 {
 	const char *seed = getenv("CEL_TEST_SEED"), *factor = getenv("CEL_TEST_SCALE");
@@ -330,12 +346,9 @@ int main(void)
 	if (access("/dev/shm", W_OK) == 0) /* spares the disk */
 		directory = "/dev/shm";
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_memory),   cmocka_unit_test(test_runs),   cmocka_unit_test(test_passes),
-		cmocka_unit_test(test_large_items), cmocka_unit_test(test_misuse), cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_negative_control),
+		ALONE_AND_NOT(test_in_memory),   ALONE_AND_NOT(test_runs),   ALONE_AND_NOT(test_passes),
+		ALONE_AND_NOT(test_large_items), ALONE_AND_NOT(test_misuse), ALONE_AND_NOT(test_faults),
+		ALONE_AND_NOT(test_negative_control),
 	};
-	int failed = 0;
-	for (threads = 1; threads <= 2; threads++)
-		failed |= cmocka_run_group_tests_name(threads == 1 ? "alone" : "with a thread", tests, NULL, NULL);
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
