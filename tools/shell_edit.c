@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "shell_complete.h"
 #include "shell_history.h"
@@ -161,7 +162,7 @@ static bool replace(EditLine *el, const char *old, const char *text)
 }
 
 /* The function of the key TAB. */
-static unsigned char complete(EditLine *el, int key)
+static unsigned char complete(EditLine *el, wint_t key)
 {
 	(void)key;
 	struct editor *editor = editor_of(el);
@@ -224,7 +225,7 @@ struct editor *editor_new(const struct shell *shell)
 	el_set(editor->el, EL_EDITOR, "emacs");
 	el_set(editor->el, EL_HIST, history, editor->lines);
 	el_set(editor->el, EL_GETCFN, read_character);
-	el_set(editor->el, EL_ADDFN, "cel-complete", "complete the word", complete);
+	el_wset(editor->el, EL_ADDFN, L"cel-complete", L"complete the word", complete); /* el_set would copy and lose the names */
 	el_set(editor->el, EL_BIND, "^I", "cel-complete", NULL);
 	el_set(editor->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	el_source(editor->el, NULL);

@@ -141,9 +141,11 @@ END
 	local signal before
 	for signal in INT TERM HUP; do
 		before=$(ls store/index store/cache)
-		# an interactive shell's job: & alone would ignore SIGINT
+		# an interactive shell's job: & alone would ignore SIGINT, and nohup SIGHUP
 		python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' cel-build --replace --id-prefix $signal c rows.npy 2>err &
+for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+    signal.signal(number, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])' cel-build --replace --id-prefix $signal c rows.npy 2>err &
 		local pid=$! status=0
 		ask_until "index" $pid err
 		kill -$signal $pid
