@@ -29,6 +29,8 @@ struct batch {
 
 static bool append(struct column *c, const void *data, size_t size)
 {
+	if (size == 0)
+		return true;
 	if (c->capacity - c->size < size) {
 		size_t capacity = 2 * c->capacity + size;
 		uint8_t *larger = realloc(c->data, capacity);
@@ -83,7 +85,8 @@ static bool append_record(struct batch *b, const struct cel_record *r)
 
 static void write_column(FILE *out, struct column *c)
 {
-	fwrite(c->data, 1, c->size, out);
+	if (c->size > 0)
+		fwrite(c->data, 1, c->size, out);
 	c->size = 0;
 }
 
