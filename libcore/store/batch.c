@@ -231,10 +231,11 @@ static int keep_raw(struct store_batch *b, const struct cid *cid, struct slice b
 				  : pending_add(&b->raw, cid, block, e);
 }
 
-static int make_run(const char *directory, const struct pending *nodes, struct segment **out, struct cel_error *e)
+/* The nodes to be written are in memory still, so the writer gets little. */
+static int make_run(const char *directory, const struct pending *nodes, size_t memory, struct segment **out, struct cel_error *e)
 {
 	struct segment_writer *w;
-	struct segment_writer_options options = {.threads = 1}; /* as little as it can do with */
+	struct segment_writer_options options = {.memory = at_most(memory / 8, SEGMENT_WRITER_MEMORY), .threads = 1};
 	int rc = segment_writer_new(directory, &options, &w, e);
 	if (rc < 0)
 		return rc;
@@ -258,7 +259,7 @@ static int spill_nodes(struct store_batch *b, struct cel_error *e)
 		return error_nomem(e, (b->n_runs + 1) * sizeof *runs);
 	b->runs = runs;
 	pending_sort(&b->nodes);
-	rc = make_run(directory, &b->nodes, &b->runs[b->n_runs], e);
+	rc = make_run(directory, &b->nodes, b->memory, &b->runs[b->n_runs], e);
 	if (rc < 0)
 		return rc;
 	b->n_runs++;
