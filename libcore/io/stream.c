@@ -43,7 +43,7 @@ struct stream {
 	bool is_regular, is_ring_forced;
 	uint64_t start;     /* offset in the file where we began; regular files only */
 	uint64_t size;      /* of what is behind that; 0: not known */
-	uint64_t fetched;   /* bytes that came in blocks */
+	_Atomic uint64_t fetched; /* bytes that came in blocks; another thread may ask how many */
 	uint64_t consumed;
 	struct ring *ring;  /* NULL: read(2) */
 	struct stream *packed; /* what the decoder takes; NULL: fd is read */
