@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -12,6 +11,7 @@
 #include "option_groups.h"
 #include "print.h"
 #include "progress.h"
+#include "seconds.h"
 #include "select.h"
 #include "source.h"
 #include "stats.h"
@@ -169,13 +169,6 @@ static void print_stats(FILE *out, const struct query_tool *tool, const struct c
 		fprintf(out, "{\"mean\":%.9f,\"p50\":%.9f,\"p95\":%.9f,\"p99\":%.9f,\"most\":%.9f}}", l.mean, l.p50, l.p95, l.p99, l.most);
 	else
 		fprintf(out, "null}");
-}
-
-static double seconds_now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static int run_query(struct query_tool *tool, struct cel_query *query)

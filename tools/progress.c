@@ -11,10 +11,10 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "progress_line.h"
+#include "seconds.h"
 #include "stats.h"
 
 #define FIRST_MS 1000u
@@ -36,9 +36,7 @@ static struct {
 
 static uint64_t milliseconds(void)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)(1e3 * seconds_now());
 }
 
 void progress_begin(const struct cli *cli)

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "print.h"
 #include "progress_line.h"
+#include "seconds.h"
 
 #define PHASES_MAX 16
 #define SAMPLE_EVERY 0.2
@@ -43,11 +43,9 @@ static struct {
 
 static struct moment moment_now(void)
 {
-	struct timespec t;
 	struct rusage u;
-	clock_gettime(CLOCK_MONOTONIC, &t);
 	getrusage(RUSAGE_SELF, &u);
-	return (struct moment){.wall = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec,
+	return (struct moment){.wall = seconds_now(),
 			       .cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
 				      1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec)};
 }
@@ -143,9 +141,7 @@ void stats_tell(const struct cel_progress *p)
 		phase->bytes_before = phase->bytes;
 	phase->done = phase->done_before + p->done;
 	phase->bytes = phase->bytes_before + p->bytes;
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	double time = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+	double time = seconds_now();
 	if (time - stats.sampled >= SAMPLE_EVERY)
 		sample(time);
 }

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "seconds.h"
 
 #define K_DEFAULT 10u
 #define QUERIES_DEFAULT 200u
@@ -47,13 +48,6 @@ static int fail_data(struct cel_error *e, const char *text)
 	e->code = CEL_EDATA;
 	snprintf(e->message, sizeof e->message, "%s", text);
 	return e->code;
-}
-
-static double now_seconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* ---- queries */
@@ -156,9 +150,9 @@ static int measure_time(struct work *w, struct cel_query *query, size_t n, struc
 	int rc = times == NULL ? fail_memory(e) : 0;
 	for (int round = 0; rc == 0 && round < ROUNDS_MAX && total < SECONDS_MIN; round++) {
 		for (size_t q = 0; rc == 0 && q < n; q++) {
-			double start = now_seconds();
+			double start = seconds_now();
 			rc = ask(w, query, q, e);
-			times[n_times] = now_seconds() - start;
+			times[n_times] = seconds_now() - start;
 			total += times[n_times++];
 		}
 	}

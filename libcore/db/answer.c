@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "error.h"
 #include "parallel.h"
 #include "record.h"
@@ -122,9 +123,9 @@ static int search_some(void *context, uint32_t thread, struct cel_error *e)
 		size_t i = atomic_fetch_add(&a->next, 1);
 		if (i >= a->n)
 			return 0;
-		uint64_t start = latency_clock();
+		uint64_t start = nanoseconds_now();
 		int rc = search_one(a, a->searchers[thread], i, e);
-		latency_add(a->how.latency, latency_clock() - start);
+		latency_add(a->how.latency, nanoseconds_now() - start);
 		if (rc < 0) {
 			atomic_store(&a->next, a->n); /* the others stop too */
 			return rc;

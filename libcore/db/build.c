@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "apply.h"
+#include "clock.h"
 #include "db.h"
 #include "edits.h"
 #include "error.h"
@@ -34,13 +35,6 @@ struct cel_build {
 	uint64_t bytes, sources_bytes; /* of the input; of the sources before this one */
 	bool is_ended;
 };
-
-static double seconds_now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int load_schema(struct cel_store *store, const char *collection, struct cel_schema *out, struct cel_error *e)
 {

@@ -6,17 +6,9 @@
 #include "latency.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
 #define FINE_BITS 4u
 #define FINE (1u << FINE_BITS)
-
-uint64_t latency_clock(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static uint32_t bucket_of(uint64_t value)
 {

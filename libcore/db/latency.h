@@ -12,7 +12,6 @@ struct latency { /* zeroed at first */
 	_Atomic uint64_t nanoseconds, most;
 };
 
-uint64_t latency_clock(void); /* nanoseconds */
 void latency_add(struct latency *l, uint64_t nanoseconds);
 void latency_get(const struct latency *l, struct cel_latency *out);
 

@@ -4,8 +4,7 @@
  * LMDB's map. Conflicts are told from a copy of their own (conflicts.h). */
 #include "merging.h"
 
-#include <time.h>
-
+#include "clock.h"
 #include "error.h"
 #include "forgotten.h"
 #include "index_make.h"
@@ -13,13 +12,6 @@
 #include "threeway.h"
 
 #define PROGRESS_RECORDS 8192u
-
-static double seconds_now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 int cel_policy_parse(const char *name, enum cel_policy *out, struct cel_error *e)
 {

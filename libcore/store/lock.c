@@ -13,17 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "error.h"
 #include "fault.h"
 
 #define OPENING_WAIT 30 /* seconds */
-
-static double now_seconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* 0 or errno. */
 static int try_lock(int fd, int command)
@@ -50,11 +44,11 @@ static int try_opening_lock(int fd)
 
 static int lock_within(int fd, double wait_seconds, int (*try)(int fd))
 {
-	double deadline = now_seconds() + wait_seconds;
+	double deadline = seconds_now() + wait_seconds;
 	struct timespec pause = {.tv_nsec = 1000000};
 	for (;;) {
 		int rc = try(fd);
-		double left = deadline - now_seconds();
+		double left = deadline - seconds_now();
 		if (rc != EAGAIN || left <= 0)
 			return rc;
 		if ((double)pause.tv_nsec > 1e9 * left)

@@ -13,8 +13,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
+#include "clock.h"
 #include "error.h"
 #include "fault.h"
 #include "tell.h"
@@ -22,13 +22,6 @@
 #define CHUNK (64u << 10)
 #define CHUNK_BLOCKING 4096u
 #define LAST_WORDS 5.0 /* seconds that a failed session has to say why */
-
-static double seconds_now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void pump_init(struct pump *p, int in, int out, double timeout, double rate)
 {

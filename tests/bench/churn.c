@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "hnsw.h"
 #include "record.h"
 
@@ -24,13 +24,6 @@ static void must(int rc)
 		fprintf(stderr, "bench-churn: %s\n", error.message);
 		exit(1);
 	}
-}
-
-static double now(clockid_t clock)
-{
-	struct timespec t;
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static uint64_t random_state = 1;
@@ -152,14 +145,14 @@ static struct figures ask(const struct hnsw_index *index, const struct hnsw_over
 	double start = 0;
 	for (size_t pass = 0; pass < 4; pass++) { /* the first warms up */
 		if (pass == 1)
-			start = now(CLOCK_THREAD_CPUTIME_ID);
+			start = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
 		for (size_t q = 0; q < QUERIES; q++) {
 			must(hnsw_search(s, slice_make(queries + q * dim, dim * sizeof *queries), K, ef, hits, &n, &error));
 			for (uint32_t i = 0; i < n && pass == 0; i++)
 				good += hits[i].distance <= tenth[q];
 		}
 	}
-	double seconds = now(CLOCK_THREAD_CPUTIME_ID) - start;
+	double seconds = clock_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
 	hnsw_searcher_free(s);
 	return (struct figures){(double)good / (QUERIES * K), 3 * QUERIES / seconds};
 }
@@ -222,10 +215,10 @@ int main(int argc, char **argv)
 	struct cid tree = cid_of(CID_DAG_CBOR, slice_text("a tree"));
 	struct hnsw_input input = set_input(&set);
 	struct hnsw_index *index, *next, *fresh;
-	double start = now(CLOCK_MONOTONIC);
+	double start = seconds_now();
 	must(hnsw_build(&schema, &params, &tree, &input, 2, "carried-0.hnsw", NULL, NULL, &error));
 	must(hnsw_open("carried-0.hnsw", &index, &error));
-	printf("%zu records, fresh build %.1f s\n", set.n, now(CLOCK_MONOTONIC) - start);
+	printf("%zu records, fresh build %.1f s\n", set.n, seconds_now() - start);
 	printf("rev\tchanges\tcarry_s\toverlay_recall\tcarried_recall\tfresh_recall\toverlay_qps\tcarried_qps\tfresh_qps\tfresh_s\n");
 	for (int rev = 1; rev <= revs; rev++) {
 		char path[32];
@@ -235,18 +228,18 @@ int main(int argc, char **argv)
 							   : set_change(&set, n_base, part, part / 2, part - part / 2);
 		snprintf(path, sizeof path, "carried-%d.hnsw", rev % 2);
 		input = set_input(&set);
-		start = now(CLOCK_MONOTONIC);
+		start = seconds_now();
 		must(hnsw_carry(index, &tree, &input, changes, 2, path, NULL, NULL, &error));
-		double seconds = now(CLOCK_MONOTONIC) - start;
+		double seconds = seconds_now() - start;
 		must(hnsw_open(path, &next, &error));
 		printf("%d\t%" PRIu64 "\t%.2f", rev, changes, seconds);
 		if (rev % every == 0 || rev == revs) {
 			find_tenth(&set, &schema, queries, tenth);
 			struct hnsw_overlay *o = lay_over(index, &set, before);
 			input = set_input(&set);
-			start = now(CLOCK_MONOTONIC);
+			start = seconds_now();
 			must(hnsw_build(&schema, &params, &tree, &input, 2, "fresh.hnsw", NULL, NULL, &error));
-			seconds = now(CLOCK_MONOTONIC) - start;
+			seconds = seconds_now() - start;
 			must(hnsw_open("fresh.hnsw", &fresh, &error));
 			struct figures a = ask(index, o, queries, dim, ef, tenth), b = ask(next, NULL, queries, dim, ef, tenth),
 				       c = ask(fresh, NULL, queries, dim, ef, tenth);

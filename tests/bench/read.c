@@ -5,16 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "clock.h"
 #include "reader.h"
-
-static double seconds(clockid_t clock)
-{
-	struct timespec t;
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int read_all(const char *path, const struct reader_options *options, uint64_t *rows, struct cel_error *e)
 {
@@ -42,18 +35,18 @@ int main(int argc, char **argv)
 	double best = 1e9, processor = 0;
 	uint64_t rows = 0;
 	for (int round = argc > 4 ? atoi(argv[4]) : 3; round > 0; round--) {
-		double start = seconds(CLOCK_MONOTONIC), used = seconds(CLOCK_PROCESS_CPUTIME_ID);
+		double start = seconds_now(), used = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 		struct cel_error error;
 		int rc = read_all(argv[1], &options, &rows, &error);
 		if (rc < 0) {
 			fprintf(stderr, "bench-read: %s\n", error.message);
 			return 1;
 		}
-		start = seconds(CLOCK_MONOTONIC) - start;
+		start = seconds_now() - start;
 		if (start >= best)
 			continue;
 		best = start;
-		processor = seconds(CLOCK_PROCESS_CPUTIME_ID) - used;
+		processor = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - used;
 	}
 	struct stat st;
 	if (stat(argv[1], &st) != 0)

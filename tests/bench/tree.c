@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "bytes.h"
+#include "clock.h"
 #include "diff.h"
 #include "store.h"
 #include "update.h"
@@ -19,13 +19,6 @@ static void must(int rc)
 		fprintf(stderr, "bench-tree: %s\n", error.message);
 		exit(1);
 	}
-}
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static uint64_t state = 1;
@@ -65,7 +58,7 @@ static void change(struct tree *t, const uint64_t *at, uint64_t n, int kind, uin
 	struct prolly_update *u;
 	struct cid old = t->root;
 	char id[32];
-	double start = now();
+	double start = seconds_now();
 	must(store_batch_begin(t->store, 0, &batch, &error));
 	must(store_read_begin(t->store, &read, &error));
 	must(prolly_update_new(batch, read, t->is_there ? &t->root : NULL, &u, &error));
@@ -82,14 +75,14 @@ static void change(struct tree *t, const uint64_t *at, uint64_t n, int kind, uin
 	must(prolly_update_finish(u, &t->root, &t->stats, &error));
 	prolly_update_free(u);
 	store_read_end(read);
-	double middle = now();
+	double middle = seconds_now();
 	struct store_ref_update ref = {.ref = "heads/bench", .has_old = t->is_there, .has_new = true, .old = old,
 				       .new = t->root, .message = "bench"};
 	must(store_batch_commit(batch, &t->root, &ref, 1, 0, &error));
 	store_batch_free(batch);
 	t->is_there = true;
 	t->tree_seconds = middle - start;
-	t->commit_seconds = now() - middle;
+	t->commit_seconds = seconds_now() - middle;
 }
 
 /* One of each n-th part of the records. */
@@ -121,19 +114,19 @@ static void measure_diff(const struct tree *t, const char *what, const struct ci
 	struct store_read *read;
 	uint64_t n = 0;
 	int rc;
-	double start = now();
+	double start = seconds_now();
 	must(store_read_begin(t->store, &read, &error));
 	must(prolly_diff_new(read, before, read, after, &d, &error));
 	while ((rc = prolly_diff_next(d, &c, &error)) > 0)
 		n++;
 	must(rc);
-	double middle = now();
+	double middle = seconds_now();
 	printf("%-28s %10.3f ms, %" PRIu64 " changes, nodes read %" PRIu64 "\n", what, 1e3 * (middle - start), n,
 	       prolly_diff_nodes_read(d));
 	prolly_diff_free(d);
 	must(prolly_diff_count(read, before, read, after, &counts, &error));
 	printf("  counted                    %10.3f ms, +%" PRIu64 " -%" PRIu64 " ~%" PRIu64 ", nodes read %" PRIu64 "\n",
-	       1e3 * (now() - middle), counts.added, counts.deleted, counts.changed, counts.nodes_read);
+	       1e3 * (seconds_now() - middle), counts.added, counts.deleted, counts.changed, counts.nodes_read);
 	store_read_end(read);
 }
 

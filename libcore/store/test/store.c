@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "clock.h"
 #include "env.h"
 #include "fixture.h"
 #include "store_impl.h"
@@ -55,13 +55,6 @@ static void assert_has(struct store *s, const struct cid *cid, uint64_t number, 
 	assert_true(slice_equal(found, make_block(number, size, bytes)));
 	assert_int_equal(store_read_has(r, cid, &e), 1);
 	store_read_end(r);
-}
-
-static double seconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* ---- opening */
@@ -481,12 +474,12 @@ static void the_second_writer_waits_its_time(void **state)
 	(void)state;
 	struct store *s = open_store(false);
 	struct store_batch *b = begin(s), *second;
-	double t = seconds();
+	double t = seconds_now();
 	assert_code(CEL_EBUSY, store_batch_begin(s, 0, &second, &e));
-	assert_true(seconds() - t < 0.5);
-	t = seconds();
+	assert_true(seconds_now() - t < 0.5);
+	t = seconds_now();
 	assert_code(CEL_EBUSY, store_batch_begin(s, 1, &second, &e));
-	assert_true(seconds() - t >= 1 && seconds() - t < 3);
+	assert_true(seconds_now() - t >= 1 && seconds_now() - t < 3);
 	/* Committed, though not freed: the lock is free. */
 	assert_ok(store_batch_commit(b, NULL, NULL, 0, 0, &e));
 	assert_ok(store_batch_begin(s, 0, &second, &e));

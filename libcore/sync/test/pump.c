@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 /* cmocka.h wants the ones above */
 #include <cmocka.h>
 
+#include "clock.h"
 #include "error.h"
 
 /* ---- sessions */
@@ -109,13 +109,6 @@ struct side {
 	bool is_closing;
 };
 static struct side a, b;
-
-static double seconds_now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void *run_side(void *side)
 {
