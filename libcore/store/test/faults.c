@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every call fails once. An operation moves a ref from an old state to a new one (two shapes: a large batch with a
- * segment and spilled nodes, a small one), with the Nth call of one kind failing for N = 1, 2, ... until it gets
- * through. After each failure, in the same process and after opening again: the ref is the old one or the new one, and
+ * segment, spilled nodes and two transactions, a small one), with the Nth call of one kind failing for N = 1, 2, ... until
+ * it gets through. After each failure, in the same process and after opening again: the ref is the old one or the new one, and
  * all that it names can be read; and the same operation succeeds when tried again.
  *
  * Four kinds of call: the library's own (io_fault_set), those LMDB makes (this program's pwrite, writev and fdatasync
@@ -15,7 +15,9 @@ struct shape {
 	uint64_t n_raw, raw_size, n_nodes, node_size;
 };
 static const struct shape SMALL = {.n_raw = 5, .raw_size = 700, .n_nodes = 5, .node_size = 3000};
-static const struct shape LARGE = {.n_raw = 20, .raw_size = 230000, .n_nodes = 25, .node_size = 700000};
+/* Large for a batch that may keep as little as any may: what is over 256 KiB of values goes to a segment, every 683 KiB of nodes to a
+ * run, and a transaction ends after 2 MiB. */
+static const struct shape LARGE = {.n_raw = 8, .raw_size = 60000, .n_nodes = 36, .node_size = 70000};
 
 /* What put_all has put, of even and of odd generations. */
 static struct cid kept[2][64];
@@ -49,6 +51,7 @@ static int advance(struct store *s, const struct shape *shape, int generation, c
 	int rc = store_batch_begin(s, 0, &b, err);
 	if (rc < 0)
 		return rc;
+	store_batch_set_limits(b, STORE_BATCH_MEMORY_MIN, 1);
 	rc = put_all(b, shape, generation, new, err);
 	struct store_ref_update u = {.ref = "heads/x", .has_old = old != NULL, .has_new = true, .message = "m"};
 	if (old != NULL)
