@@ -10,15 +10,12 @@ sources() {
 		-o -name '*.ac' -o -name '*.[157]' -o -path '.ci/*' \) ! -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort)
 }
 without_licence() {
-	sources "$1" | while IFS= read -r file; do
-		head -n 3 "$1/$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || echo "$file"
-	done
+	(cd "$1" && sources . | xargs awk '
+		FNR <= 3 && /SPDX-License-Identifier: Apache-2.0/ { has[FILENAME] = 1 }
+		END { for (i = 1; i < ARGC; i++) if (!(ARGV[i] in has)) print ARGV[i] }')
 }
 too_long() {
-	sources "$1" | while IFS= read -r file; do
-		lines=$(wc -l <"$1/$file")
-		[ "$lines" -le 800 ] || echo "$file: $lines lines"
-	done
+	(cd "$1" && sources . | xargs awk 'FNR == 801 { print FILENAME ": more than 800 lines" }')
 }
 
 sources "$source" >"$work/sources"

@@ -92,15 +92,17 @@ breaches "$source" >"$work/found"
 result "includes keep to the layers"
 
 # plant FILE TEXT: a copy of the tree with one line too many must be found out.
+mkdir -p "$work/tree"
+(cd "$source" && find simd libcore tools examples libexec -type f -name '*.[ch]' -exec cp --parents -t "$work/tree" {} +)
+chmod -R u+w "$work/tree"
+mkdir -p "$work/tree/libcore/utils" "$work/tree/examples"
 plant() {
-	rm -rf "$work/tree"
-	mkdir "$work/tree"
-	(cd "$source" && find simd libcore tools examples libexec -name "*.[ch]" -exec cp --parents {} "$work/tree" \;)
-	chmod -R u+w "$work/tree"
-	mkdir -p "$work/tree/tools" "$work/tree/examples" "$work/tree/libcore/utils"
+	rm -f "$work/before"
+	[ ! -f "$work/tree/$1" ] || cp "$work/tree/$1" "$work/before"
 	printf '%s\n' "$2" >>"$work/tree/$1"
 	breaches "$work/tree" | grep -F "$1" >"$work/found"
 	control "$1 with $2"
+	if [ -f "$work/before" ]; then cp "$work/before" "$work/tree/$1"; else rm "$work/tree/$1"; fi
 }
 plant libcore/base/cid.c '#include "stream.h"'
 plant libcore/prolly/tree.h '#include "simd.h"'
