@@ -191,6 +191,13 @@ if ! build/arrow/bin/python3 -c 'import pyarrow' 2>/dev/null; then
 		echo "no pyarrow: see build/logs/arrow.log"
 fi
 export CEL_TEST_ARROW=$tree/build/arrow/bin
+# Python and nothing else: where python3 is a script that chooses a version, and packages have a say in every start, that start takes
+# ten times as long, and there are thousands of them.
+if ! build/python/bin/python3 -c '' 2>/dev/null; then
+	rm -rf build/python
+	python3 -m venv --without-pip build/python >"$logs/python.log" 2>&1 || echo "no venv: see build/logs/python.log"
+fi
+[ ! -x build/python/bin/python3 ] || PATH=$tree/build/python/bin:$PATH
 # What the pages fetch of Debian. Without a network those tests are skipped.
 mkdir -p build/debs
 fetch() { cd build/debs && apt-get download -q python3-vega-datasets; }

@@ -9,9 +9,11 @@ numbers of rows.py give exact sums, and bits are counted, so the ids must be the
 haversine those within rounding may stand for each other. Bits are hexadecimal digits. With --recall only the mean share of true neighbours, by distance, must be R, and the distances right.
 Queries are named by their row from 0, or by their id if the answers do so.
 """
+import heapq
 import json
 import math
 import sys
+from operator import mul, sub
 
 
 def load(path):
@@ -53,11 +55,12 @@ def distance(metric, a, b):
         either = sum(x | y for x, y in zip(a, b))
         return 1 - sum(x & y for x, y in zip(a, b)) / either if either else 0
     if metric == "l2":
-        return math.sqrt(sum((x - y) * (x - y) for x, y in zip(a, b)))
-    dot = sum(x * y for x, y in zip(a, b))
+        d = list(map(sub, a, b))
+        return math.sqrt(sum(map(mul, d, d)))
+    dot = sum(map(mul, a, b))
     if metric == "ip":
         return -dot
-    return 1 - dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    return 1 - dot / math.sqrt(sum(map(mul, a, a)) * sum(map(mul, b, b)))
 
 
 def is_near(a, b):
@@ -71,8 +74,8 @@ def fail(*words):
 
 def check_query(metric, k, base, name, vector, answers, is_exact):
     """Returns how many of the answers are true neighbours."""
-    true = sorted((distance(metric, vector, v), i.encode()) for i, v in base)[:k]
-    by_id = {i: v for i, v in base}
+    true = heapq.nsmallest(k, ((distance(metric, vector, v), i.encode()) for i, v in base))
+    by_id = dict(base)
     if len(answers) != min(k, len(base)):
         fail("query", name, "has", len(answers), "answers, not", min(k, len(base)))
     previous, good = None, 0
