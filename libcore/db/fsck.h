@@ -36,7 +36,7 @@ struct fsck_start {
 struct fsck_finding {
 	enum audit_finding kind;
 	struct cid block, tree;
-	bool has_block, has_tree; /* tree: of a derived file */
+	bool has_block, has_tree; /* tree: of a derived file, or one that the store is wrong about */
 	char *where, *message;
 	uint64_t bit; /* in fsck_commit.touched */
 };

@@ -18,6 +18,8 @@ struct trees {
 	struct cel_schema schema; /* of the tree in hand */
 	struct cid schema_cid;
 	struct digest_set links, values; /* links: of (schema, use, CID); values: of CIDs, for counting */
+	struct digest_set irregular;     /* roots */
+	struct cid first_irregular;      /* the newest */
 	uint64_t records;
 };
 
@@ -26,6 +28,15 @@ static int on_damage(void *context, const struct cid *block, enum audit_finding 
 {
 	struct trees *t = context;
 	return fsck_find(t->f, kind, block, NULL, NULL, message, e);
+}
+
+static int on_irregular(void *context, const struct cid *root, struct cel_error *e)
+{
+	struct trees *t = context;
+	int rc = digest_set_add(&t->irregular, root->digest, e);
+	if (rc > 0 && t->irregular.n == 1)
+		t->first_irregular = *root;
+	return rc < 0 ? rc : 0;
 }
 
 static int find_value(struct trees *t, const struct prolly_entry *entry, enum audit_finding kind, const struct cid *block,
@@ -149,10 +160,27 @@ static int check_commit(struct trees *t, struct fsck_commit *c, struct cel_error
 	return prolly_audit_tree(t->audit, &c->tree, c->schema.digest, e);
 }
 
+/* The trees are right; that the store says there are none such is not, and it is one finding, however many there are. */
+static int check_mark(struct trees *t, struct cel_error *e)
+{
+	char text[CEL_CID_TEXT_SIZE], message[400], others[64] = "";
+	int rc = t->irregular.n > 0 ? store_read_is_regular(t->f->read, e) : 0;
+	if (rc <= 0)
+		return rc;
+	cid_format(&t->first_irregular, text);
+	if (t->irregular.n > 1)
+		snprintf(others, sizeof others, " (as %zu more have)", t->irregular.n - 1);
+	snprintf(message, sizeof message,
+		 "tree %s has a run of more than %u ids without an end of a node%s, but the store is marked as one in which no tree "
+		 "has: a merge would believe that; 'cel clone' makes a store whose mark is right",
+		 text, CHUNK_CAP, others);
+	return fsck_find(t->f, AUDIT_WRONG, NULL, &t->first_irregular, "data.mdb", message, e);
+}
+
 int fsck_trees(struct fsck *f, struct cel_error *e)
 {
 	struct trees t = {.f = f};
-	struct audit_sink sink = {.context = &t, .damage = on_damage, .record = on_record};
+	struct audit_sink sink = {.context = &t, .damage = on_damage, .record = on_record, .irregular = on_irregular};
 	struct digest_set roots = {0};
 	int rc = prolly_audit_new(f->read, &sink, &t.audit, e);
 	for (size_t i = 0; i < f->n_commits && rc >= 0; i++) {
@@ -162,6 +190,8 @@ int fsck_trees(struct fsck *f, struct cel_error *e)
 		if (rc == 0 && f->commits[i].has_tree)
 			rc = digest_set_add(&roots, f->commits[i].tree.digest, e);
 	}
+	if (rc >= 0)
+		rc = check_mark(&t, e);
 	f->result->trees = roots.n;
 	f->result->values = t.values.n;
 	if (t.audit != NULL) {
@@ -172,6 +202,7 @@ int fsck_trees(struct fsck *f, struct cel_error *e)
 	}
 	prolly_audit_free(t.audit);
 	digest_set_release(&roots);
+	digest_set_release(&t.irregular);
 	digest_set_release(&t.links);
 	digest_set_release(&t.values);
 	return rc < 0 ? rc : 0;

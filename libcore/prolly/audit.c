@@ -298,10 +298,13 @@ static int visit(struct audit *a, const struct child *place, struct cel_error *e
 static int walk_whole(struct audit *a, const struct cid *root, struct cel_error *e)
 {
 	struct cel_error problem;
+	bool is_irregular;
 	a->counts.trees_walked++;
-	int rc = prolly_check_hashed(a->read, root, a->hash, NULL, NULL, &problem);
+	int rc = prolly_check_hashed(a->read, root, a->hash, &is_irregular, NULL, NULL, &problem);
+	if (rc == 0)
+		return is_irregular && a->sink.irregular != NULL ? a->sink.irregular(a->sink.context, root, e) : 0;
 	if (rc != CEL_ECORRUPT)
-		return rc < 0 ? error_set(e, rc, "%s", problem.message) : 0;
+		return error_set(e, rc, "%s", problem.message);
 	/* Damage below it was reported for itself, and is what this walk met as well. */
 	return a->bad.n > 0 ? 0 : report(a, root, AUDIT_WRONG, problem.message, e);
 }

@@ -16,6 +16,8 @@ struct audit_sink {
 		      struct cel_error *e);
 	/* A record of a leaf that was not met before (with this salt). */
 	int (*record)(void *context, const struct cid *leaf, const struct prolly_entry *entry, struct cel_error *e);
+	/* A whole and right tree with a run over the cap (store/regular.c), each time it is audited. May be NULL. */
+	int (*irregular)(void *context, const struct cid *root, struct cel_error *e);
 };
 
 struct audit_counts {

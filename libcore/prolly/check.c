@@ -152,7 +152,7 @@ static int check_tree(struct check *c, const struct cid *root, struct cel_error 
 	return rc;
 }
 
-int prolly_check_hashed(struct store_read *read, const struct cid *root, chunk_hash_fn *hash,
+int prolly_check_hashed(struct store_read *read, const struct cid *root, chunk_hash_fn *hash, bool *is_irregular,
 			int (*visit)(void *context, const struct prolly_entry *entry, struct cel_error *e), void *context,
 			struct cel_error *e)
 {
@@ -165,7 +165,11 @@ int prolly_check_hashed(struct store_read *read, const struct cid *root, chunk_h
 	for (uint32_t level = 0; level < NODE_LEVELS_MAX; level++)
 		chunker_init(&c->levels[level].chunker, level, hash);
 	int rc = check_tree(c, root, e);
+	if (is_irregular != NULL)
+		*is_irregular = false;
 	for (uint32_t level = 0; level < NODE_LEVELS_MAX; level++) {
+		if (is_irregular != NULL)
+			*is_irregular |= c->levels[level].chunker.has_cut;
 		chunker_release(&c->levels[level].chunker);
 		mem_free(c->levels[level].queue);
 	}
@@ -177,5 +181,5 @@ int prolly_check(struct store_read *read, const struct cid *root,
 		 int (*visit)(void *context, const struct prolly_entry *entry, struct cel_error *e), void *context,
 		 struct cel_error *e)
 {
-	return prolly_check_hashed(read, root, chunk_hash, visit, context, e);
+	return prolly_check_hashed(read, root, chunk_hash, NULL, visit, context, e);
 }

@@ -17,7 +17,8 @@ void prolly_update_wait_at_most(struct prolly_update *u, size_t bytes);
  * behind it by w entries. */
 enum { PROLLY_BUG_IRREGULAR = 1, PROLLY_BUG_ENDS = 2, PROLLY_BUG_RESTLESS = 4, PROLLY_BUG_BEHIND = 8 };
 void prolly_update_plant(struct prolly_update *u, unsigned bugs);
-int prolly_check_hashed(struct store_read *read, const struct cid *root, chunk_hash_fn *hash,
+/* *is_irregular, unless NULL: a run over the cap was met (before what is wrong, if anything is). */
+int prolly_check_hashed(struct store_read *read, const struct cid *root, chunk_hash_fn *hash, bool *is_irregular,
 			int (*visit)(void *context, const struct prolly_entry *entry, struct cel_error *e), void *context,
 			struct cel_error *e);
 

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "identity.h"
 #include "refs.h"
+#include "regular.h"
 #include "store_impl.h"
 
 /* Nodes that were read and verified not long ago: who compares trees comes by the same node several times. A slice of a
@@ -268,6 +269,12 @@ int store_read_id(struct store_read *r, uint8_t id[STORE_ID_SIZE], struct cel_er
 {
 	int rc = check_begun(r, e);
 	return rc < 0 ? rc : identity_get(&r->store->env, r->txn, id, e);
+}
+
+int store_read_is_regular(struct store_read *r, struct cel_error *e)
+{
+	int rc = check_begun(r, e);
+	return rc < 0 ? rc : regular_get(&r->store->env, r->txn, e);
 }
 
 int store_read_ref(struct store_read *r, const char *ref, struct cid *out, struct cel_error *e)

@@ -27,6 +27,15 @@ int regular_drop(struct env *env, MDB_txn *txn)
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+int regular_get(struct env *env, MDB_txn *txn, struct cel_error *e)
+{
+	MDB_val key = mark(), value;
+	int rc = mdb_get(txn, env->meta, &key, &value);
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return env_error(env, rc, 0, "reading whether the trees are regular", e);
+	return rc == 0;
+}
+
 void store_batch_set_irregular(struct store_batch *b)
 {
 	b->is_irregular = true;
@@ -35,15 +44,12 @@ void store_batch_set_irregular(struct store_batch *b)
 int store_batch_is_regular(struct store_batch *b, struct cel_error *e)
 {
 	MDB_txn *txn;
-	MDB_val key = mark(), value;
 	if (b->is_irregular)
 		return 0;
 	int rc = env_read_begin(&b->store->env, &txn, e);
 	if (rc < 0)
 		return rc;
-	rc = mdb_get(txn, b->store->env.meta, &key, &value);
+	rc = regular_get(&b->store->env, txn, e);
 	env_end(&b->store->env, txn);
-	if (rc != 0 && rc != MDB_NOTFOUND)
-		return env_error(&b->store->env, rc, 0, "reading whether the trees are regular", e);
-	return rc == 0;
+	return rc;
 }

@@ -8,5 +8,6 @@
 /* Inside a write transaction; LMDB codes. */
 int regular_put(struct env *env, MDB_txn *txn);
 int regular_drop(struct env *env, MDB_txn *txn);
+int regular_get(struct env *env, MDB_txn *txn, struct cel_error *e); /* 1, 0, or an error */
 
 #endif

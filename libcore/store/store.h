@@ -85,6 +85,8 @@ int store_read_logs(struct store_read *r,
  * and not written to since. */
 #define STORE_ID_SIZE 16
 int store_read_id(struct store_read *r, uint8_t id[STORE_ID_SIZE], struct cel_error *e);
+/* 1 if the store says that all its trees are regular (regular.c), else 0. */
+int store_read_is_regular(struct store_read *r, struct cel_error *e);
 
 /* ---- writing: one batch at a time per store, across processes. Waits up to lock_wait_seconds (0: does not wait,
  * negative: for ever) for the writer lock, then CEL_EBUSY. */

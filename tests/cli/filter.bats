@@ -190,6 +190,7 @@ for line in open("base.jsonl"):
 	local damage
 	for damage in 'truncate -s 100' 'truncate -s 0' 'python3 '"$CLI"'/flip.py' 'rm' 'cp queries.jsonl'; do
 		case $damage in *flip*) printf '\x55' | dd of="$file" bs=1 seek=90 conv=notrunc status=none ;; *) $damage "$file" ;; esac
+		exits 0 cel fsck # it is no finding, for:
 		cel-query -v --filter .even c queries.jsonl 2>how | cmp - good.tsv
 		run ! grep -q "evaluated before" how
 		cmp "$file" good.filter

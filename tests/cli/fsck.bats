@@ -182,3 +182,41 @@ damage_block() { PYTHONDONTWRITEBYTECODE=1 python3 "$CLI/flip.py" one "$1" "$CEL
 	rm "$file"
 	cel fsck
 }
+
+# marks STORE: how often it says that all its trees are regular
+marks() { mdb_dump -p -s meta "$1" | grep -c '^ regular$' || true; }
+
+@test "a tree in which a run over the cap was cut, in a store that is marked as one without" {
+	make_store
+	cel create -q --dim 2 honest
+	seq 1000 1999 | sed 's/.*/{"id":"&","vector":[&,1]}/' | cel-build -q --no-index honest -
+	[ "$(marks store)" -eq 1 ]
+	mdb_dump -s meta store >mark
+	cel create -q --dim 2 made-up
+	python3 "$CLI/hostile.py" 500 >made-up.jsonl
+	cel-build -q --no-index made-up made-up.jsonl
+	[ "$(marks store)" -eq 0 ]
+	exits 0 cel fsck
+	is_one_line "$stderr" "0 findings"
+
+	mdb_load -f mark -s meta store
+	[ "$(marks store)" -eq 1 ]
+	cel create -q --from made-up later
+	echo '{"id":"00100","vector":[1,2]}' | cel-build -q --no-index later -
+	mdb_load -f mark -s meta store
+	exits 74 cel fsck
+	[ "$(wc -l <<<"$output")" -eq 1 ]
+	[[ $output == "wrong	-	data.mdb	later	tree $(tree_of later) has a run of more than 392 ids"*"as 1 more have"*"'cel clone'"* ]]
+	exits 74 cel fsck made-up
+	[[ $output == "wrong	-	data.mdb	made-up	tree $(tree_of made-up) has a run"* ]]
+	[[ $output != *"more have"* ]]
+	exits 0 cel fsck honest
+
+	# what it says to do
+	cel clone -q store copy
+	[ "$(marks copy)" -eq 0 ]
+	CEL_STORE=copy exits 0 cel fsck
+	is_one_line "$stderr" "0 findings"
+	cel clone -q store honest-copy honest
+	[ "$(marks honest-copy)" -eq 1 ]
+}

@@ -18,8 +18,8 @@
 #include "world.h"
 
 struct seen {
-	struct store_read *read;
-	size_t n_damage, n_records;
+	size_t n_damage, n_records, n_irregular;
+	struct cid irregular;
 	enum audit_finding finding;
 	struct cid block;
 	char message[1000];
@@ -44,12 +44,21 @@ static int on_record(void *context, const struct cid *leaf, const struct prolly_
 	return 0;
 }
 
+static int on_irregular(void *context, const struct cid *root, struct cel_error *e)
+{
+	(void)e;
+	struct seen *seen = context;
+	seen->n_irregular++;
+	seen->irregular = *root;
+	return 0;
+}
+
 static const uint8_t SALT[SHA256_SIZE] = {1};
 
 static struct audit *new_audit(struct fake_store *store, chunk_hash_fn *hash, struct seen *seen)
 {
 	struct audit *a;
-	struct audit_sink sink = {.context = seen, .damage = on_damage, .record = on_record};
+	struct audit_sink sink = {.context = seen, .damage = on_damage, .record = on_record, .irregular = on_irregular};
 	*seen = (struct seen){0};
 	assert_int_equal(prolly_audit_new_hashed(fake_store_read(store), hash, &sink, &a, NULL), 0);
 	return a;
@@ -134,6 +143,42 @@ static void test_sound_histories(void **state)
 	}
 }
 
+/* Those of which the one that built them said so, alone in its store, and no others that are audited after them. */
+static void test_irregular_trees_are_told(void **state)
+{
+	(void)state;
+	uint64_t random = test_seed();
+	size_t n_irregular = 0, n_regular = 0;
+	for (size_t round = 0; round < 60 * test_scale(); round++) {
+		chunk_hash_fn *hash = world_hashes[round % WORLD_HASHES];
+		struct fake_store *all = fake_store_new();
+		struct seen seen;
+		struct audit *a = new_audit(all, hash, &seen);
+		for (int i = 0; i < 6; i++) {
+			struct fake_store *alone = fake_store_new();
+			struct world w = world_new(random_next(&random) % 1500);
+			world_fill(&w, 3 + i % 2, &random);
+			struct cid root = world_build(&w, alone, hash);
+			bool is_regular = store_batch_is_regular(fake_store_batch(alone), NULL) == 1;
+			size_t before = seen.n_irregular;
+			world_build(&w, all, hash);
+			audit(a, &root);
+			assert_int_equal(seen.n_irregular - before, !is_regular);
+			assert_true(is_regular || cid_equal(&seen.irregular, &root));
+			is_regular ? n_regular++ : n_irregular++;
+			world_release(&w);
+			fake_store_free(alone);
+		}
+		assert_int_equal(seen.n_damage, 0);
+		if (round % WORLD_HASHES < 2)
+			assert_int_equal(seen.n_irregular, 0);
+		prolly_audit_free(a);
+		fake_store_free(all);
+	}
+	printf("# %zu trees irregular, %zu regular\n", n_irregular, n_regular);
+	assert_true(n_irregular > 20 && n_regular > 20);
+}
+
 /* What a commit of one record costs behind a tree that was audited. */
 static void test_cost_follows_the_change(void **state)
 {
@@ -190,7 +235,7 @@ static void test_slightly_wrong_trees(void **state)
 		wrong_level = random_next(&random) % 4 == 0;
 		struct cid good = world_build(&w, store, world_honest), bad = world_build(&w, store, slightly_wrong);
 		bool is_wrong =
-			prolly_check_hashed(fake_store_read(store), &bad, world_honest, NULL, NULL, NULL) == CEL_ECORRUPT;
+			prolly_check_hashed(fake_store_read(store), &bad, world_honest, NULL, NULL, NULL, NULL) == CEL_ECORRUPT;
 		assert_int_equal(is_wrong, !cid_equal(&good, &bad));
 		is_wrong ? n_wrong++ : n_right++;
 		struct seen seen;
@@ -296,6 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sound_histories),
+		cmocka_unit_test(test_irregular_trees_are_told),
 		cmocka_unit_test(test_cost_follows_the_change),
 		cmocka_unit_test(test_slightly_wrong_trees),
 		cmocka_unit_test(test_damage_is_named),

@@ -294,9 +294,9 @@ static void test_boundaries(void **state)
 		assert_forged(store, &root, "where the rule gives it");
 	}
 	root = set_build(&s, store, other_attempt); /* wrong only where a run over the cap is cut */
-	assert_int_equal(prolly_check_hashed(fake_store_read(store), &root, hostile, NULL, NULL, NULL), CEL_ECORRUPT);
+	assert_int_equal(prolly_check_hashed(fake_store_read(store), &root, hostile, NULL, NULL, NULL, NULL), CEL_ECORRUPT);
 	root = set_build(&s, store, hostile);
-	assert_int_equal(prolly_check_hashed(fake_store_read(store), &root, hostile, NULL, NULL, NULL), 0);
+	assert_int_equal(prolly_check_hashed(fake_store_read(store), &root, hostile, NULL, NULL, NULL, NULL), 0);
 	root = set_build(&s, store, chunk_hash);
 	assert_int_equal(check(store, &root, NULL), 0);
 	set_release(&s);

@@ -70,7 +70,7 @@ static void assert_tree(struct fake_store *store, const struct cid *root, const 
 	struct store_read *read = fake_store_read(store);
 	struct visit v = {.read = read, .set = s};
 	struct cel_error e = {0};
-	if (prolly_check_hashed(read, root, hash, visit_item, &v, &e) < 0)
+	if (prolly_check_hashed(read, root, hash, NULL, visit_item, &v, &e) < 0)
 		fail_msg("%s", e.message);
 	assert_int_equal(v.n, s->n);
 	uint64_t count;
@@ -252,7 +252,7 @@ static int work(struct fake_store *store, const struct set *s, chunk_hash_fn *ha
 	}
 	if (rc == 0)
 		rc = prolly_get(read, &root, slice_make(s->items[7].id, s->items[7].id_size), &entry, NULL);
-	return rc < 0 ? rc : prolly_check_hashed(read, &root, hash, NULL, NULL, NULL);
+	return rc < 0 ? rc : prolly_check_hashed(read, &root, hash, NULL, NULL, NULL, NULL);
 }
 
 static void test_faults(void **state)

@@ -71,12 +71,17 @@ static void a_store_without_gets_it_with_the_first_commit(void **state)
 	store_free(s);
 }
 
+/* As a batch is told, and as a reader is. */
 static int is_regular(struct store *s)
 {
 	struct store_batch *b;
+	struct store_read *r;
 	assert_ok(store_batch_begin(s, 0, &b, &e));
 	int rc = store_batch_is_regular(b, &e);
 	store_batch_free(b);
+	assert_ok(store_read_begin(s, &r, &e));
+	assert_int_equal(store_read_is_regular(r, &e), rc);
+	store_read_end(r);
 	return rc;
 }
 
