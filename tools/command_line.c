@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 #define BLANKS " \t\r\n"
 #define MEANINGFUL "|&;<>"
 
@@ -96,10 +98,9 @@ void command_line_free(struct command_line *line)
 
 int command_line_insert(struct command_line *line, size_t at, const char *text)
 {
-	struct line_word *words = realloc(line->words, (line->n + 1) * sizeof *words);
-	if (words == NULL)
+	if (array_room(&line->words, line->n, 1, sizeof *line->words, NULL) < 0)
 		return -1;
-	line->words = words;
+	struct line_word *words = line->words;
 	char *copy = strdup(text);
 	if (copy == NULL)
 		return -1;

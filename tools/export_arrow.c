@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "export_helper.h"
 #include "print.h"
 
@@ -20,7 +21,7 @@
 
 struct column {
 	uint8_t *data;
-	size_t size, capacity;
+	size_t size;
 };
 struct batch {
 	uint32_t rows;
@@ -31,14 +32,8 @@ static bool append(struct column *c, const void *data, size_t size)
 {
 	if (size == 0)
 		return true;
-	if (c->capacity - c->size < size) {
-		size_t capacity = 2 * c->capacity + size;
-		uint8_t *larger = realloc(c->data, capacity);
-		if (larger == NULL)
-			return false;
-		c->data = larger;
-		c->capacity = capacity;
-	}
+	if (array_room(&c->data, c->size, size, 1, NULL) < 0)
+		return false;
 	memcpy(c->data + c->size, data, size);
 	c->size += size;
 	return true;

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 void lanes_release(struct lanes *g)
 {
 	free(g->ends);
@@ -32,24 +34,9 @@ static size_t find_lane(const struct lanes *g, const char *commit, size_t from)
 	return from;
 }
 
-static bool grow(struct lanes *g)
-{
-	size_t capacity = 2 * g->capacity + 8;
-	void *ends = realloc(g->ends, capacity * sizeof *g->ends);
-	if (ends != NULL)
-		g->ends = ends;
-	char *row = realloc(g->row, 2 * capacity + 2);
-	if (row != NULL)
-		g->row = row;
-	if (ends == NULL || row == NULL)
-		return false;
-	g->capacity = capacity;
-	return true;
-}
-
 static bool insert_lane(struct lanes *g, size_t at, const char *commit)
 {
-	if (g->n == g->capacity && !grow(g))
+	if (array_room(&g->ends, g->n, 1, sizeof *g->ends, NULL) < 0 || array_room(&g->row, 2 * g->n, 2, 1, NULL) < 0)
 		return false;
 	memmove(g->ends + at + 1, g->ends + at, (g->n - at) * sizeof *g->ends);
 	strcpy(g->ends[at], commit);
@@ -68,14 +55,14 @@ static void remove_lane(struct lanes *g, size_t at)
 /* The lanes before `end` go straight on. */
 static void begin_row(struct lanes *g, size_t end)
 {
-	memset(g->row, ' ', 2 * g->capacity + 2);
+	memset(g->row, ' ', 2 * g->n);
 	for (size_t i = 0; i < end; i++)
 		g->row[2 * i] = '|';
 }
 
 static void end_row(const struct lanes *g, FILE *out)
 {
-	size_t size = 2 * g->capacity + 2;
+	size_t size = 2 * g->n;
 	while (size > 0 && g->row[size - 1] == ' ')
 		size--;
 	fwrite(g->row, 1, size, out);

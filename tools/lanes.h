@@ -9,8 +9,8 @@
 
 struct lanes {
 	char (*ends)[CEL_CID_TEXT_SIZE]; /* from left to right: the commit that each line leads down to, all different */
-	char *row;                        /* a line of the picture */
-	size_t n, capacity;
+	char *row;                        /* a line of the picture: 2 characters a lane */
+	size_t n;
 	size_t at;        /* the lane of the commit whose line is being printed */
 	bool is_end_bare; /* the last line ended the last lane: what stood right below would look like its parent */
 };

@@ -9,16 +9,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "array.h"
+
 static void add(struct completions *c, const char *prefix, const char *text, size_t length)
 {
 	if (length < strlen(prefix) || strncmp(text, prefix, strlen(prefix)) != 0)
 		return;
-	char **items = realloc(c->items, (c->n + 1) * sizeof *items);
-	if (items == NULL)
+	if (array_room(&c->items, c->n, 1, sizeof *c->items, NULL) < 0)
 		return;
-	c->items = items;
-	items[c->n] = strndup(text, length);
-	c->n += items[c->n] != NULL;
+	c->items[c->n] = strndup(text, length);
+	c->n += c->items[c->n] != NULL;
 }
 
 static void add_files(struct completions *c, const char *prefix, bool is_directory)

@@ -10,9 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "shell.h"
 
 #define CAPTURE_MAX ((size_t)64 << 20)
+#define CAPTURE_STEP 4096u
 
 void shell_find_cel(struct shell *shell)
 {
@@ -94,26 +96,20 @@ int shell_run(const struct shell *shell, const char *const *argv, int input)
 
 static char *read_all(int fd)
 {
-	size_t size = 0, capacity = 4096;
-	char *text = malloc(capacity);
-	while (text != NULL) {
-		ssize_t n = read(fd, text + size, capacity - size - 1);
+	size_t size = 0;
+	char *text = NULL;
+	while (size < CAPTURE_MAX && array_room(&text, size, CAPTURE_STEP, 1, NULL) == 0) {
+		ssize_t n = read(fd, text + size, CAPTURE_STEP - 1);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			break;
+		if (n <= 0) {
+			text[size] = '\0';
+			return text;
+		}
 		size += (size_t)n;
-		if (size + 1 < capacity)
-			continue;
-		capacity *= 2;
-		char *larger = capacity <= CAPTURE_MAX ? realloc(text, capacity) : NULL;
-		if (larger == NULL)
-			free(text);
-		text = larger;
 	}
-	if (text != NULL)
-		text[size] = '\0';
-	return text;
+	free(text);
+	return NULL;
 }
 
 char *shell_capture(const struct shell *shell, const char *const *argv, bool is_quiet)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "seconds.h"
 
 #define K_DEFAULT 10u
@@ -25,7 +26,7 @@ struct work {
 	const char *rev;
 	size_t vector_size;
 	uint8_t *vectors;
-	size_t n, capacity;
+	size_t n;
 	char (*ids)[CEL_ID_MAX]; /* of stored queries */
 	size_t *id_sizes;
 	float *truth;            /* the distance of the k-th true answer to each */
@@ -57,18 +58,13 @@ static int add_query(void *context, const void *vector, const void *id, size_t i
 	struct work *w = context;
 	if (w->n == QUERIES_MAX)
 		return 1;
-	if (w->n == w->capacity) {
-		size_t capacity = 2 * w->capacity + 256;
-		uint8_t *vectors = realloc(w->vectors, capacity * w->vector_size);
-		w->vectors = vectors != NULL ? vectors : w->vectors;
-		void *ids = realloc(w->ids, capacity * sizeof *w->ids);
-		w->ids = ids != NULL ? ids : w->ids;
-		size_t *sizes = realloc(w->id_sizes, capacity * sizeof *sizes);
-		w->id_sizes = sizes != NULL ? sizes : w->id_sizes;
-		if (vectors == NULL || ids == NULL || sizes == NULL)
-			return fail_memory(e);
-		w->capacity = capacity;
-	}
+	int rc = array_room(&w->vectors, w->n, 1, w->vector_size, e);
+	if (rc == 0)
+		rc = array_room(&w->ids, w->n, 1, sizeof *w->ids, e);
+	if (rc == 0)
+		rc = array_room(&w->id_sizes, w->n, 1, sizeof *w->id_sizes, e);
+	if (rc < 0)
+		return rc;
 	memcpy(w->vectors + w->n * w->vector_size, vector, w->vector_size);
 	memcpy(w->ids[w->n], id, id_size);
 	w->id_sizes[w->n++] = id_size;

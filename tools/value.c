@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "array.h"
 #include "nearest.h"
 #include "words.h"
 
@@ -97,12 +98,10 @@ static int take_choice(const struct cli *cli, const char *words, const char *tex
 
 static void take_item(struct cli_list *list, const char *text)
 {
-	void *more = realloc(list->items, (list->n + 1) * sizeof *list->items);
-	if (more == NULL) {
+	if (array_room(&list->items, list->n, 1, sizeof *list->items, NULL) < 0) {
 		fprintf(stderr, "out of memory\n");
 		exit(cel_error_exit_status(CEL_ENOMEM));
 	}
-	list->items = more;
 	list->items[list->n++] = text;
 }
 

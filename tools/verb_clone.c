@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "option_groups.h"
 #include "peer.h"
 #include "stats.h"
@@ -49,15 +50,10 @@ static const struct cli_command COMMAND = {
 
 static int add_name(struct clone_tool *tool, const char *name, struct cel_error *e)
 {
-	void *more = realloc(tool->names, (tool->n_names + 1) * sizeof *tool->names);
-	if (more == NULL) {
-		e->code = CEL_ENOMEM;
-		snprintf(e->message, sizeof e->message, "out of memory");
-		return CEL_ENOMEM;
-	}
-	tool->names = more;
-	snprintf(tool->names[tool->n_names++], sizeof *tool->names, "%s", name);
-	return 0;
+	int rc = array_room(&tool->names, tool->n_names, 1, sizeof *tool->names, e);
+	if (rc == 0)
+		snprintf(tool->names[tool->n_names++], sizeof *tool->names, "%s", name);
+	return rc;
 }
 
 static int take_name(void *context, const char *name, const char *commit, uint64_t records, struct cel_error *e)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "cli.h"
 #include "lanes.h"
 #include "print.h"
@@ -21,7 +22,7 @@ struct log_tool {
 	bool is_graph, is_all, is_moves;
 	uint32_t limit;
 	struct name *names; /* collections, then tags, each by name */
-	size_t n_names, capacity;
+	size_t n_names;
 	struct lanes lanes;
 };
 
@@ -110,20 +111,15 @@ static void print_line(const struct cel_revision *r)
 	printf("\t%s\n", r->tags);
 }
 
-static bool add_name(struct log_tool *t, const struct cel_revision *r)
+static int add_name(struct log_tool *t, const struct cel_revision *r, struct cel_error *e)
 {
-	if (t->n_names == t->capacity) {
-		size_t capacity = 2 * t->capacity + 16;
-		struct name *names = realloc(t->names, capacity * sizeof *names);
-		if (names == NULL)
-			return false;
-		t->names = names;
-		t->capacity = capacity;
-	}
+	int rc = array_room(&t->names, t->n_names, 1, sizeof *t->names, e);
+	if (rc < 0)
+		return rc;
 	struct name *name = &t->names[t->n_names++];
 	strcpy(name->commit, r->commit);
 	snprintf(name->text, sizeof name->text, "%s%s%s", r->name, r->tag[0] != '\0' ? "@" : "", r->tag);
-	return true;
+	return 0;
 }
 
 static int add_names(struct log_tool *t, struct cel_list *list)
@@ -132,10 +128,8 @@ static int add_names(struct log_tool *t, struct cel_list *list)
 	const struct cel_revision *r;
 	int rc, status = 0;
 	while (status == 0 && (rc = cel_list_next(list, &r, &e)) != 0) {
-		if (rc < 0)
+		if (rc < 0 || add_name(t, r, &e) < 0)
 			status = cli_fail(&t->cli, &e);
-		else if (!add_name(t, r))
-			status = fail_memory(t);
 	}
 	cel_list_free(list);
 	return status;
