@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "cli.h"
+#include "json_line.h"
 
 struct count_tool {
 	struct cli cli; /* the shared options and the operands; cli->tool is this struct again */
@@ -26,6 +27,19 @@ static const struct cli_command COMMAND = {
 	.examples = "  boilerplate words words~1\n",
 };
 
+static void print_count(const struct cel_revision *r, bool is_json)
+{
+	struct json j;
+	if (!is_json) {
+		printf("%s\t%" PRIu64 "\n", r->commit, r->records);
+		return;
+	}
+	json_begin(&j, stdout);
+	json_text(&j, "commit", r->commit);
+	json_count(&j, "records", r->records);
+	json_end(&j);
+}
+
 static int count(struct count_tool *tool, struct cel_store *store, const char *rev)
 {
 	struct cel_revision *r;
@@ -33,8 +47,7 @@ static int count(struct count_tool *tool, struct cel_store *store, const char *r
 	if (cel_revision_get(store, rev, &r, &e) < 0)
 		return cli_fail(&tool->cli, &e);
 	if (r->records >= tool->least)
-		printf(tool->cli.is_json ? "{\"commit\":\"%s\",\"records\":%" PRIu64 "}\n" : "%s\t%" PRIu64 "\n", r->commit,
-		       r->records);
+		print_count(r, tool->cli.is_json);
 	tool->total += r->records;
 	cel_revision_free(r);
 	return 0;

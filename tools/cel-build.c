@@ -5,8 +5,8 @@
 
 #include "author.h"
 #include "cli.h"
+#include "json_line.h"
 #include "option_groups.h"
-#include "print.h"
 #include "progress.h"
 #include "source.h"
 #include "stats.h"
@@ -63,14 +63,24 @@ static void report_skip(void *context, const char *message)
 
 static void print_json(FILE *out, const char *collection, const struct cel_build_result *r)
 {
-	fputs("{\"collection\":", out);
-	print_json_text(out, collection);
-	fprintf(out, ",\"commit\":\"%s\",\"tree\":\"%s\",\"is_committed\":%s,\"records\":%" PRIu64 ",\"rows\":%" PRIu64
-		     ",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"unchanged\":%" PRIu64 ",\"deleted\":%" PRIu64
-		     ",\"absent\":%" PRIu64 ",\"skipped\":%" PRIu64 ",\"duplicates\":%" PRIu64
-		     ",\"build_seconds\":%.6f,\"index_seconds\":%.3f}\n",
-		r->commit, r->tree, r->is_committed ? "true" : "false", r->records, r->rows, r->added, r->replaced, r->unchanged,
-		r->deleted, r->absent, r->skipped, r->duplicates, r->build_seconds, r->index_seconds);
+	struct json j;
+	json_begin(&j, out);
+	json_text(&j, "collection", collection);
+	json_text(&j, "commit", r->commit);
+	json_text(&j, "tree", r->tree);
+	json_flag(&j, "is_committed", r->is_committed);
+	json_count(&j, "records", r->records);
+	json_count(&j, "rows", r->rows);
+	json_count(&j, "added", r->added);
+	json_count(&j, "replaced", r->replaced);
+	json_count(&j, "unchanged", r->unchanged);
+	json_count(&j, "deleted", r->deleted);
+	json_count(&j, "absent", r->absent);
+	json_count(&j, "skipped", r->skipped);
+	json_count(&j, "duplicates", r->duplicates);
+	json_number(&j, "build_seconds", "%.6f", r->build_seconds);
+	json_number(&j, "index_seconds", "%.3f", r->index_seconds);
+	json_end(&j);
 }
 
 static void print_result(const struct cli *cli, const char *collection, const struct cel_build_result *r)

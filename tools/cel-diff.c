@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "json_line.h"
 #include "option_groups.h"
 #include "place.h"
 #include "print.h"
@@ -103,7 +104,7 @@ static void print_key(const struct cel_key_change *k)
 	if (is_plain)
 		fwrite(k->key, 1, k->key_size, stdout);
 	else
-		print_json_string(stdout, k->key, k->key_size);
+		json_quote(stdout, k->key, k->key_size);
 }
 
 static const char SIGNS[] = {[CEL_ADDED] = '+', [CEL_DELETED] = '-', [CEL_CHANGED] = '~'};
@@ -131,56 +132,47 @@ static void print_change(const struct cel_change *c)
 	putchar('\n');
 }
 
-static void print_json_keys(const char *name, enum cel_change_kind kind, const struct cel_change *c)
+static void print_json_keys(struct json *j, const char *name, enum cel_change_kind kind, const struct cel_change *c)
 {
-	bool is_first = true;
-	printf("\"%s\":[", name);
-	for (size_t i = 0; i < c->n_keys; i++) {
-		if (c->keys[i].kind != kind)
-			continue;
-		if (!is_first)
-			putchar(',');
-		print_json_string(stdout, c->keys[i].key, c->keys[i].key_size);
-		is_first = false;
-	}
-	putchar(']');
+	json_array(j, name);
+	for (size_t i = 0; i < c->n_keys; i++)
+		if (c->keys[i].kind == kind)
+			json_string(j, NULL, c->keys[i].key, c->keys[i].key_size);
+	json_array_end(j);
 }
 
-static void print_json_values(const char *name, const struct cel_schema *schema, const struct cel_values *values)
+static void print_json_values(struct json *j, const char *name, const struct cel_schema *schema, const struct cel_values *values)
 {
 	if (values->vector == NULL)
 		return;
-	printf(",\"%s\":{\"vector\":", name);
-	print_json_vector(stdout, schema->type, values->vector, schema->dim);
-	if (values->metadata != NULL) {
-		printf(",\"metadata\":");
-		fwrite(values->metadata, 1, values->metadata_size, stdout);
-	}
-	putchar('}');
+	json_object(j, name);
+	json_vector(j, "vector", schema->type, values->vector, schema->dim);
+	if (values->metadata != NULL)
+		json_value(j, "metadata", values->metadata, values->metadata_size);
+	json_object_end(j);
 }
 
 static void print_json_change(const struct cel_schema *schema, const struct cel_change *c)
 {
 	static const char *const NAMES[] = {[CEL_ADDED] = "added", [CEL_DELETED] = "deleted", [CEL_CHANGED] = "changed"};
-	printf("{\"change\":\"%s\",\"id\":", NAMES[c->kind]);
-	print_json_string(stdout, c->id, c->id_size);
+	struct json j;
+	json_begin(&j, stdout);
+	json_text(&j, "change", NAMES[c->kind]);
+	json_string(&j, "id", c->id, c->id_size);
 	if (c->kind == CEL_CHANGED) {
-		printf(",\"distance\":");
 		if (c->has_moved)
-			print_float(stdout, c->distance);
+			json_float(&j, "distance", c->distance);
 		else
-			printf("null");
-		printf(",\"keys\":{");
-		print_json_keys("added", CEL_ADDED, c);
-		putchar(',');
-		print_json_keys("deleted", CEL_DELETED, c);
-		putchar(',');
-		print_json_keys("changed", CEL_CHANGED, c);
-		putchar('}');
+			json_null(&j, "distance");
+		json_object(&j, "keys");
+		print_json_keys(&j, "added", CEL_ADDED, c);
+		print_json_keys(&j, "deleted", CEL_DELETED, c);
+		print_json_keys(&j, "changed", CEL_CHANGED, c);
+		json_object_end(&j);
 	}
-	print_json_values("before", schema, &c->before);
-	print_json_values("after", schema, &c->after);
-	printf("}\n");
+	print_json_values(&j, "before", schema, &c->before);
+	print_json_values(&j, "after", schema, &c->after);
+	json_end(&j);
 }
 
 static int run_changes(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
@@ -207,8 +199,13 @@ static int run_changes(struct diff_tool *tool, struct cel_diff *diff, struct cel
 
 static void print_json_counts(FILE *out, const struct cel_diff_counts *n)
 {
-	fprintf(out, "{\"added\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"changed\":%" PRIu64 ",\"nodes_read\":%" PRIu64 "}\n", n->added,
-		n->deleted, n->changed, n->nodes_read);
+	struct json j;
+	json_begin(&j, out);
+	json_count(&j, "added", n->added);
+	json_count(&j, "deleted", n->deleted);
+	json_count(&j, "changed", n->changed);
+	json_count(&j, "nodes_read", n->nodes_read);
+	json_end(&j);
 }
 
 static int run_stat(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
@@ -245,26 +242,44 @@ static int run_patch(struct diff_tool *tool, struct cel_diff *diff, struct cel_e
 
 /* ---- queries */
 
+static void print_json_overlap(const struct cel_overlap *o)
+{
+	struct json j;
+	json_begin(&j, stdout);
+	if (o->id != NULL)
+		json_string(&j, "query", o->id, o->id_size);
+	else
+		json_count(&j, "query", o->row);
+	json_number(&j, "overlap", "%.6g", o->overlap);
+	json_end(&j);
+}
+
 static int on_overlap(void *context, const struct cel_overlap *o, struct cel_error *e)
 {
 	struct diff_tool *tool = context;
 	if (o->is_same)
 		return 0;
-	printf(tool->cli.is_json ? "{\"query\":" : "");
-	if (o->id != NULL && tool->cli.is_json)
-		print_json_string(stdout, o->id, o->id_size);
-	else if (o->id != NULL)
-		fwrite(o->id, 1, o->id_size, stdout);
-	else
-		printf("%" PRIu64, o->row);
-	printf(tool->cli.is_json ? ",\"overlap\":%.6g}\n" : "\t%.6g\n", o->overlap);
+	if (tool->cli.is_json) {
+		print_json_overlap(o);
+	} else {
+		if (o->id != NULL)
+			fwrite(o->id, 1, o->id_size, stdout);
+		else
+			printf("%" PRIu64, o->row);
+		printf("\t%.6g\n", o->overlap);
+	}
 	return ferror(stdout) ? fail_output(e) : 0;
 }
 
 static void print_json_overlaps(FILE *out, const struct cel_overlap_result *r)
 {
-	fprintf(out, "{\"mean\":%.6g,\"k\":%" PRIu32 ",\"queries\":%" PRIu64 ",\"changed\":%" PRIu64 "}\n", r->mean, r->k, r->queries,
-		r->changed);
+	struct json j;
+	json_begin(&j, out);
+	json_number(&j, "mean", "%.6g", r->mean);
+	json_count(&j, "k", r->k);
+	json_count(&j, "queries", r->queries);
+	json_count(&j, "changed", r->changed);
+	json_end(&j);
 }
 
 static int run_queries(struct diff_tool *tool, struct cel_diff *diff, struct cel_error *e)
@@ -321,8 +336,8 @@ static int run(struct diff_tool *tool, const struct cel_diff_sides *sides)
 	     : tool->queries != NULL ? run_queries(tool, diff, &e)
 				     : run_changes(tool, diff, &e);
 	cel_diff_free(diff);
-	if (stats_result() != NULL && !tool->is_stat && tool->queries == NULL)
-		fprintf(stats_result(), "{\"changes\":%" PRIu64 "}", tool->n_changes);
+	if (!tool->is_stat && tool->queries == NULL)
+		stats_result_count("changes", tool->n_changes);
 	if (rc < 0)
 		return cli_fail(&tool->cli, &e);
 	return tool->n_changes > 0 ? 1 : 0;

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "grid.h"
+#include "json_line.h"
 #include "option_groups.h"
 #include "print.h"
 #include "progress.h"
@@ -96,20 +97,22 @@ static void print_tsv(const struct cel_answer *a)
 
 static void print_json(const struct cel_answer *a)
 {
-	printf("{\"query\":");
+	struct json j;
+	json_begin(&j, stdout);
 	if (a->id != NULL)
-		print_json_string(stdout, a->id, a->id_size);
+		json_string(&j, "query", a->id, a->id_size);
 	else
-		printf("%" PRIu64, a->row);
-	printf(",\"hits\":[");
+		json_count(&j, "query", a->row);
+	json_array(&j, "hits");
 	for (uint32_t i = 0; i < a->n_hits; i++) {
-		printf("%s{\"rank\":%" PRIu32 ",\"id\":", i > 0 ? "," : "", i + 1);
-		print_json_string(stdout, a->hits[i].id, a->hits[i].id_size);
-		printf(",\"distance\":");
-		print_float(stdout, a->hits[i].distance);
-		putchar('}');
+		json_object(&j, NULL);
+		json_count(&j, "rank", i + 1);
+		json_string(&j, "id", a->hits[i].id, a->hits[i].id_size);
+		json_float(&j, "distance", a->hits[i].distance);
+		json_object_end(&j);
 	}
-	printf("]}\n");
+	json_array_end(&j);
+	json_end(&j);
 }
 
 static int print_answer(void *context, const struct cel_answer *answer, struct cel_error *e)
@@ -156,19 +159,32 @@ static void say_how(const struct query_tool *tool, const struct cel_query *query
 
 static void print_stats(FILE *out, const struct query_tool *tool, const struct cel_query *query, double seconds)
 {
+	struct json j;
 	struct cel_latency l;
 	uint32_t ef = cel_query_ef(query);
 	cel_query_latency(query, &l);
-	fprintf(out, "{\"queries\":%" PRIu64 ",\"answers\":%" PRIu64 ",\"method\":\"%s\",\"ef\":", tool->n_queries, tool->n_answers,
-		cel_query_method(query));
-	fprintf(out, ef > 0 ? "%" PRIu32 : "null", ef);
-	fprintf(out, ",\"k\":");
-	fprintf(out, tool->options.has_radius && tool->options.k == 0 ? "null" : "%" PRIu32, tool->options.k > 0 ? tool->options.k : 10);
-	fprintf(out, ",\"queries_per_second\":%.3f,\"latency_seconds\":", seconds > 0 ? (double)tool->n_queries / seconds : 0);
-	if (l.count > 0)
-		fprintf(out, "{\"mean\":%.9f,\"p50\":%.9f,\"p95\":%.9f,\"p99\":%.9f,\"most\":%.9f}}", l.mean, l.p50, l.p95, l.p99, l.most);
+	json_begin(&j, out);
+	json_count(&j, "queries", tool->n_queries);
+	json_count(&j, "answers", tool->n_answers);
+	json_text(&j, "method", cel_query_method(query));
+	ef > 0 ? json_count(&j, "ef", ef) : json_null(&j, "ef");
+	if (tool->options.has_radius && tool->options.k == 0)
+		json_null(&j, "k");
 	else
-		fprintf(out, "null}");
+		json_count(&j, "k", tool->options.k > 0 ? tool->options.k : 10);
+	json_number(&j, "queries_per_second", "%.3f", seconds > 0 ? (double)tool->n_queries / seconds : 0);
+	if (l.count > 0) {
+		json_object(&j, "latency_seconds");
+		json_number(&j, "mean", "%.9f", l.mean);
+		json_number(&j, "p50", "%.9f", l.p50);
+		json_number(&j, "p95", "%.9f", l.p95);
+		json_number(&j, "p99", "%.9f", l.p99);
+		json_number(&j, "most", "%.9f", l.most);
+		json_object_end(&j);
+	} else {
+		json_null(&j, "latency_seconds");
+	}
+	json_end(&j);
 }
 
 static int run_query(struct query_tool *tool, struct cel_query *query)

@@ -14,7 +14,7 @@
 
 #include "array.h"
 #include "export_helper.h"
-#include "print.h"
+#include "json_line.h"
 
 #define ROWS_MAX 65536u
 #define BYTES_MAX ((size_t)32 << 20)
@@ -106,10 +106,13 @@ static void write_batch(FILE *out, struct batch *b)
 
 static void write_schema(FILE *out, const struct cel_schema *schema)
 {
-	fprintf(out, "{\"dim\":%u,\"type\":\"%s\",\"metric\":\"%s\",\"model\":", (unsigned)schema->dim,
-		cel_type_name(schema->type), cel_metric_name(schema->metric));
-	print_json_text(out, schema->model);
-	fputs("}\n", out);
+	struct json j;
+	json_begin(&j, out);
+	json_count(&j, "dim", schema->dim);
+	json_text(&j, "type", cel_type_name(schema->type));
+	json_text(&j, "metric", cel_metric_name(schema->metric));
+	json_text(&j, "model", schema->model);
+	json_end(&j);
 }
 
 static int write_records(const struct cli *cli, struct cel_records *records, FILE *out)

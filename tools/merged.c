@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "print.h"
+#include "json_line.h"
 #include "progress.h"
 #include "stats.h"
 
@@ -25,35 +25,31 @@ static const char *const OUTCOMES[] = {
 	[CEL_MERGE_CONFLICTS] = "conflicts",
 };
 
-static void print_json_side(const char *name, const struct cel_schema *schema, const struct cel_side *side)
+static void print_json_side(struct json *j, const char *name, const struct cel_schema *schema, const struct cel_side *side)
 {
-	printf(",\"%s\":", name);
 	if (!side->is_present) {
-		printf("null");
+		json_null(j, name);
 		return;
 	}
-	printf("{\"vector\":");
-	print_json_vector(stdout, schema->type, side->vector, schema->dim);
-	if (side->metadata_size > 0) {
-		printf(",\"metadata\":");
-		fwrite(side->metadata, 1, side->metadata_size, stdout);
-	}
-	putchar('}');
+	json_object(j, name);
+	json_vector(j, "vector", schema->type, side->vector, schema->dim);
+	if (side->metadata_size > 0)
+		json_value(j, "metadata", side->metadata, side->metadata_size);
+	json_object_end(j);
 }
 
 static void print_json_conflict(const struct cel_conflict *c)
 {
-	printf("{\"conflict\":\"%s\",\"id\":", KINDS[c->kind]);
-	print_json_string(stdout, c->id, c->id_size);
-	if (c->decision == CEL_DECISION_NONE)
-		printf(",\"decision\":null");
-	else
-		printf(",\"decision\":\"%s\"", DECISIONS[c->decision]);
-	printf(",\"is_base_contested\":%s", c->is_base_contested ? "true" : "false");
-	print_json_side("base", c->schema, &c->base);
-	print_json_side("ours", c->schema, &c->ours);
-	print_json_side("theirs", c->schema, &c->theirs);
-	printf("}\n");
+	struct json j;
+	json_begin(&j, stdout);
+	json_text(&j, "conflict", KINDS[c->kind]);
+	json_string(&j, "id", c->id, c->id_size);
+	json_optional(&j, "decision", c->decision == CEL_DECISION_NONE ? NULL : DECISIONS[c->decision]);
+	json_flag(&j, "is_base_contested", c->is_base_contested);
+	print_json_side(&j, "base", c->schema, &c->base);
+	print_json_side(&j, "ours", c->schema, &c->ours);
+	print_json_side(&j, "theirs", c->schema, &c->theirs);
+	json_end(&j);
 }
 
 static int on_conflict(void *context, const struct cel_conflict *c, struct cel_error *e)
@@ -84,25 +80,29 @@ void merged_init(struct merged *m, const struct cli *cli, struct cel_merge_optio
 
 static void print_json_result(FILE *out, const char *collection, bool is_dry_run, const struct cel_merge_result *r)
 {
-	fprintf(out, "{\"collection\":");
-	print_json_text(out, collection);
-	fprintf(out, ",\"outcome\":\"%s\",\"is_dry_run\":%s,\"is_moved\":%s", OUTCOMES[r->outcome], is_dry_run ? "true" : "false",
-	       r->is_moved ? "true" : "false");
-	fprintf(out, ",\"added\":%" PRIu64 ",\"replaced\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"records\":%" PRIu64, r->added,
-	       r->replaced, r->deleted, r->records);
-	fprintf(out, ",\"conflicts\":%" PRIu64 ",\"overruled_ours\":%" PRIu64 ",\"overruled_theirs\":%" PRIu64
-	       ",\"commits\":%" PRIu64 ",\"merge_bases\":%" PRIu32,
-	       r->conflicts, r->overruled_ours, r->overruled_theirs, r->commits, r->n_bases);
-	const struct {
-		const char *name, *cid;
-	} cids[] = {{"base", r->base}, {"ours", r->ours}, {"theirs", r->theirs}, {"commit", r->commit}, {"tree", r->tree}};
-	for (size_t i = 0; i < sizeof cids / sizeof *cids; i++) {
-		if (cids[i].cid[0] != '\0')
-			fprintf(out, ",\"%s\":\"%s\"", cids[i].name, cids[i].cid);
-		else
-			fprintf(out, ",\"%s\":null", cids[i].name);
-	}
-	fprintf(out, ",\"merge_seconds\":%.3f,\"index_seconds\":%.3f}\n", r->merge_seconds, r->index_seconds);
+	struct json j;
+	json_begin(&j, out);
+	json_text(&j, "collection", collection);
+	json_text(&j, "outcome", OUTCOMES[r->outcome]);
+	json_flag(&j, "is_dry_run", is_dry_run);
+	json_flag(&j, "is_moved", r->is_moved);
+	json_count(&j, "added", r->added);
+	json_count(&j, "replaced", r->replaced);
+	json_count(&j, "deleted", r->deleted);
+	json_count(&j, "records", r->records);
+	json_count(&j, "conflicts", r->conflicts);
+	json_count(&j, "overruled_ours", r->overruled_ours);
+	json_count(&j, "overruled_theirs", r->overruled_theirs);
+	json_count(&j, "commits", r->commits);
+	json_count(&j, "merge_bases", r->n_bases);
+	json_optional(&j, "base", r->base);
+	json_optional(&j, "ours", r->ours);
+	json_optional(&j, "theirs", r->theirs);
+	json_optional(&j, "commit", r->commit);
+	json_optional(&j, "tree", r->tree);
+	json_number(&j, "merge_seconds", "%.3f", r->merge_seconds);
+	json_number(&j, "index_seconds", "%.3f", r->index_seconds);
+	json_end(&j);
 }
 
 static void say_outcome(const struct cli *cli, const char *collection, bool is_dry_run, const struct cel_merge_result *r)

@@ -8,10 +8,11 @@
 
 #include "chart.h"
 #include "html.h"
-#include "print.h"
+#include "json_line.h"
 
 static void print_point(const struct cli *cli, const struct survey_point *p)
 {
+	struct json j;
 	char ef[16] = "exact";
 	if (p->ef != 0)
 		snprintf(ef, sizeof ef, "%" PRIu32, p->ef);
@@ -19,8 +20,13 @@ static void print_point(const struct cli *cli, const struct survey_point *p)
 		printf("%s\t%.4f\t%.6g\t%.4g\t%.4g\n", ef, p->recall, p->per_second, p->p50, p->p99);
 		return;
 	}
-	printf("{\"ef\":%s,\"recall\":%.6f,\"queries_per_second\":%.6g,\"p50_ms\":%.4g,\"p99_ms\":%.4g}\n", p->ef != 0 ? ef : "null",
-	       p->recall, p->per_second, p->p50, p->p99);
+	json_begin(&j, stdout);
+	p->ef != 0 ? json_count(&j, "ef", p->ef) : json_null(&j, "ef");
+	json_number(&j, "recall", "%.6f", p->recall);
+	json_number(&j, "queries_per_second", "%.6g", p->per_second);
+	json_number(&j, "p50_ms", "%.4g", p->p50);
+	json_number(&j, "p99_ms", "%.4g", p->p99);
+	json_end(&j);
 }
 
 static void print_row(FILE *out, const struct survey_point *p)

@@ -1,33 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Output that any program can read back: floats in the fewest digits that give the same bits, strings escaped as
- * little as the format asks for. */
+/* Output that any program can read back: floats in the fewest digits that give the same bits. */
 #include "print.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
-void print_json_string(FILE *out, const void *text, size_t size)
-{
-	const unsigned char *p = text;
-	putc('"', out);
-	for (size_t i = 0; i < size; i++) {
-		static const char ESCAPED[] = "\"\\\b\f\n\r\t", LETTERS[] = "\"\\bfnrt";
-		const char *found = p[i] != '\0' ? strchr(ESCAPED, p[i]) : NULL;
-		if (found != NULL)
-			fprintf(out, "\\%c", LETTERS[found - ESCAPED]);
-		else if (p[i] < 0x20)
-			fprintf(out, "\\u%04x", p[i]);
-		else
-			putc(p[i], out);
-	}
-	putc('"', out);
-}
-
-void print_json_text(FILE *out, const char *text)
-{
-	print_json_string(out, text, strlen(text));
-}
+#include "json_line.h"
 
 void print_tsv_text(FILE *out, const char *text)
 {
@@ -57,23 +36,6 @@ void print_float(FILE *out, float value)
 	fwrite(text, 1, format_float(text, value), out);
 }
 
-void print_json_vector(FILE *out, enum cel_type type, const uint8_t *vector, uint32_t dim)
-{
-	char text[CEL_ELEMENT_TEXT_MAX];
-	if (type == CEL_B1) {
-		putc('"', out);
-		for (size_t i = 0; i < cel_vector_size(type, dim); i++)
-			fprintf(out, "%02x", vector[i]);
-		putc('"', out);
-		return;
-	}
-	for (uint32_t i = 0; i < dim; i++) {
-		putc(i == 0 ? '[' : ',', out);
-		fwrite(text, 1, cel_element_format(type, vector, i, text), out);
-	}
-	putc(']', out);
-}
-
 void print_time(FILE *out, uint64_t unix_seconds)
 {
 	time_t t = (time_t)unix_seconds;
@@ -87,13 +49,11 @@ void print_time(FILE *out, uint64_t unix_seconds)
 
 void print_json_record(const struct cel_record *r)
 {
-	printf("{\"id\":");
-	print_json_string(stdout, r->id, r->id_size);
-	printf(",\"vector\":");
-	print_json_vector(stdout, r->schema.type, r->vector, r->schema.dim);
-	if (r->metadata != NULL) {
-		printf(",\"metadata\":");
-		fwrite(r->metadata, 1, r->metadata_size, stdout);
-	}
-	printf("}\n");
+	struct json j;
+	json_begin(&j, stdout);
+	json_string(&j, "id", r->id, r->id_size);
+	json_vector(&j, "vector", r->schema.type, r->vector, r->schema.dim);
+	if (r->metadata != NULL)
+		json_value(&j, "metadata", r->metadata, r->metadata_size);
+	json_end(&j);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces of output: JSON strings and numbers, TSV fields, vectors. */
+/* Pieces of output: TSV fields, numbers, times. */
 #ifndef TOOLS_PRINT_H
 #define TOOLS_PRINT_H
 
@@ -7,15 +7,11 @@
 
 #include "cel.h"
 
-void print_json_string(FILE *out, const void *text, size_t size);
-void print_json_text(FILE *out, const char *text); /* NUL-terminated */
 /* A TSV field: tab, newline, return and backslash become \t \n \r \\. */
 void print_tsv_text(FILE *out, const char *text);
 /* The shortest decimal that reads back to the same float. */
 size_t format_float(char text[CEL_ELEMENT_TEXT_MAX], float value); /* returns the length */
 void print_float(FILE *out, float value);
-/* An array of numbers; bits as a string of hexadecimal digits. */
-void print_json_vector(FILE *out, enum cel_type type, const uint8_t *vector, uint32_t dim);
 /* "2026-11-22T07:00:00Z" */
 void print_time(FILE *out, uint64_t unix_seconds);
 

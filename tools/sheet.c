@@ -6,61 +6,50 @@
 
 #include "print.h"
 
-static void open_json(struct sheet *f, char bracket)
+static void print_name(const struct sheet *f, const char *name)
 {
-	putchar(bracket);
-	f->has_items[++f->depth] = false;
+	printf("%s%s%s", f->group != NULL ? f->group : "", f->group != NULL ? "." : "", name);
 }
 
-static void close_json(struct sheet *f, char bracket)
+static void begin_value(const struct sheet *f, const char *key)
 {
-	putchar(bracket);
-	f->depth--;
-}
-
-static void separate(struct sheet *f)
-{
-	if (f->has_items[f->depth])
-		putchar(',');
-	f->has_items[f->depth] = true;
-}
-
-static void begin_value(struct sheet *f, const char *key)
-{
-	if (f->is_json) {
-		separate(f);
-		print_json_text(stdout, key);
-		putchar(':');
-		return;
-	}
 	if (!f->is_row)
-		printf("%s%s%s", f->group != NULL ? f->group : "", f->group != NULL ? "." : "", key);
+		print_name(f, key);
 	putchar('\t');
 }
 
-static void end_value(struct sheet *f)
+static void end_value(const struct sheet *f)
 {
-	if (!f->is_json && !f->is_row)
+	if (!f->is_row)
 		putchar('\n');
+}
+
+static void put_text(const struct sheet *f, const char *key, const char *text)
+{
+	begin_value(f, key);
+	print_tsv_text(stdout, text);
+	end_value(f);
 }
 
 void sheet_begin(struct sheet *f, bool is_json)
 {
 	*f = (struct sheet){.is_json = is_json};
 	if (is_json)
-		open_json(f, '{');
+		json_begin(&f->json, stdout);
 }
 
 void sheet_end(struct sheet *f)
 {
-	if (!f->is_json)
-		return;
-	close_json(f, '}');
-	putchar('\n');
+	if (f->is_json)
+		json_end(&f->json);
 }
 
 void sheet_count(struct sheet *f, const char *key, uint64_t value)
 {
+	if (f->is_json) {
+		json_count(&f->json, key, value);
+		return;
+	}
 	begin_value(f, key);
 	printf("%" PRIu64, value);
 	end_value(f);
@@ -68,6 +57,10 @@ void sheet_count(struct sheet *f, const char *key, uint64_t value)
 
 void sheet_real(struct sheet *f, const char *key, double value)
 {
+	if (f->is_json) {
+		json_number(&f->json, key, "%.6g", value);
+		return;
+	}
 	begin_value(f, key);
 	printf("%.6g", value);
 	end_value(f);
@@ -75,77 +68,73 @@ void sheet_real(struct sheet *f, const char *key, double value)
 
 void sheet_flag(struct sheet *f, const char *key, bool value)
 {
-	begin_value(f, key);
-	fputs(f->is_json ? value ? "true" : "false" : value ? "yes" : "no", stdout);
-	end_value(f);
+	if (f->is_json)
+		json_flag(&f->json, key, value);
+	else
+		put_text(f, key, value ? "yes" : "no");
 }
 
 void sheet_text(struct sheet *f, const char *key, const char *value)
 {
-	begin_value(f, key);
 	if (f->is_json)
-		print_json_text(stdout, value);
+		json_text(&f->json, key, value);
 	else
-		print_tsv_text(stdout, value);
-	end_value(f);
+		put_text(f, key, value);
 }
 
 void sheet_time(struct sheet *f, const char *key, uint64_t unix_seconds)
 {
+	if (f->is_json) {
+		json_time(&f->json, key, unix_seconds);
+		return;
+	}
 	begin_value(f, key);
-	fputs(f->is_json ? "\"" : "", stdout);
 	print_time(stdout, unix_seconds);
-	fputs(f->is_json ? "\"" : "", stdout);
 	end_value(f);
 }
 
 void sheet_none(struct sheet *f, const char *key)
 {
-	begin_value(f, key);
-	fputs(f->is_json ? "null" : "-", stdout);
-	end_value(f);
+	if (f->is_json)
+		json_null(&f->json, key);
+	else
+		put_text(f, key, "-");
 }
 
 void sheet_group(struct sheet *f, const char *name)
 {
 	f->group = name;
-	if (!f->is_json)
-		return;
-	begin_value(f, name);
-	open_json(f, '{');
+	if (f->is_json)
+		json_object(&f->json, name);
 }
 
 void sheet_group_end(struct sheet *f)
 {
 	f->group = NULL;
 	if (f->is_json)
-		close_json(f, '}');
+		json_object_end(&f->json);
 }
 
 void sheet_list(struct sheet *f, const char *names)
 {
-	if (!f->is_json)
-		return;
-	begin_value(f, names);
-	open_json(f, '[');
+	if (f->is_json)
+		json_array(&f->json, names);
 }
 
 void sheet_row(struct sheet *f, const char *name)
 {
 	f->is_row = true;
-	if (!f->is_json) {
-		printf("%s%s%s", f->group != NULL ? f->group : "", f->group != NULL ? "." : "", name);
-		return;
-	}
-	separate(f);
-	open_json(f, '{');
+	if (f->is_json)
+		json_object(&f->json, NULL);
+	else
+		print_name(f, name);
 }
 
 void sheet_row_end(struct sheet *f)
 {
 	f->is_row = false;
 	if (f->is_json)
-		close_json(f, '}');
+		json_object_end(&f->json);
 	else
 		putchar('\n');
 }
@@ -153,5 +142,5 @@ void sheet_row_end(struct sheet *f)
 void sheet_list_end(struct sheet *f)
 {
 	if (f->is_json)
-		close_json(f, ']');
+		json_array_end(&f->json);
 }

@@ -4,14 +4,13 @@
 #ifndef TOOLS_SHEET_H
 #define TOOLS_SHEET_H
 
-#include "cel.h"
+#include "json_line.h"
 
 struct sheet {
 	bool is_json;
-	const char *group;   /* NULL: none is open */
-	bool is_row;         /* in a list */
-	unsigned depth;      /* of JSON */
-	bool has_items[8];   /* at each depth */
+	struct json json;
+	const char *group; /* NULL: none is open */
+	bool is_row;       /* in a list */
 };
 
 void sheet_begin(struct sheet *f, bool is_json);

@@ -7,23 +7,25 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "json_line.h"
 #include "shell.h"
 
 /* The numbers of "[0.1, 0.2 ...]" as a line of JSON, between commas whatever stood there. */
 static void print_vector(FILE *out, const char *text)
 {
-	fputs("{\"vector\":[", out);
+	struct json j;
+	json_begin(&j, out);
+	json_array(&j, "vector");
 	for (const char *p = text + 1;;) {
 		p += strspn(p, " \t,");
 		size_t length = strcspn(p, " \t,]");
 		if (length == 0)
 			break;
-		fwrite(p, 1, length, out);
+		json_value(&j, NULL, p, length);
 		p += length;
-		if (p[strspn(p, " \t,")] != ']')
-			putc(',', out);
 	}
-	fputs("]}\n", out);
+	json_array_end(&j);
+	json_end(&j);
 }
 
 /* A file of what the vectors say, open at its beginning; -1 without one. */

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "print.h"
+#include "json_line.h"
 #include "progress_line.h"
 #include "seconds.h"
 
@@ -156,6 +156,16 @@ FILE *stats_result(void)
 	return stats.result;
 }
 
+void stats_result_count(const char *key, uint64_t value)
+{
+	struct json j;
+	if (stats.result == NULL)
+		return;
+	json_begin(&j, stats.result);
+	json_count(&j, key, value);
+	json_end(&j);
+}
+
 /* ---- the end */
 
 static double megabytes_per_second(const struct phase *p)
@@ -199,64 +209,74 @@ static void say_figures(const struct cli *cli, const struct cel_figures *f)
 		cel_simd_name(&simd, NULL) == 0 ? simd : "none");
 }
 
-static void print_optional(FILE *out, const char *name, const char *text)
+static void print_phases(struct json *j)
 {
-	fprintf(out, ",\"%s\":", name);
-	if (text != NULL && text[0] != '\0')
-		print_json_text(out, text);
-	else
-		fputs("null", out);
-}
-
-static void print_phases(FILE *out)
-{
-	fputs(",\"phases\":[", out);
+	json_array(j, "phases");
 	for (size_t i = 0; i < stats.n_phases; i++) {
 		const struct phase *p = &stats.phases[i];
-		fprintf(out, "%s{\"phase\":\"%s\",\"seconds\":%.6f,\"cpu_seconds\":%.6f,\"unit\":\"%s\",\"done\":%" PRIu64
-			     ",\"bytes\":%" PRIu64 ",\"mb_per_second\":%.3f}",
-			i > 0 ? "," : "", p->name, p->took.wall, p->took.cpu, p->unit, p->done, p->bytes, megabytes_per_second(p));
+		json_object(j, NULL);
+		json_text(j, "phase", p->name);
+		json_number(j, "seconds", "%.6f", p->took.wall);
+		json_number(j, "cpu_seconds", "%.6f", p->took.cpu);
+		json_text(j, "unit", p->unit);
+		json_count(j, "done", p->done);
+		json_count(j, "bytes", p->bytes);
+		json_number(j, "mb_per_second", "%.3f", megabytes_per_second(p));
+		json_object_end(j);
 	}
-	putc(']', out);
+	json_array_end(j);
 }
 
-static void print_all(FILE *out, const struct cli *cli, int status, struct moment end, const struct cel_figures *f)
+static void print_figures(struct json *j, const struct cel_figures *f)
 {
 	const char *simd;
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);
-	fputs("{\"command\":", out);
-	print_json_text(out, cli->command->name);
-	fputs(",\"version\":\"" CEL_VERSION "\",\"arguments\":[", out);
-	for (int i = 1; i < stats.argc; i++) {
-		if (i > 1)
-			putc(',', out);
-		print_json_text(out, stats.argv[i]);
-	}
-	fprintf(out, "],\"status\":%d", status);
-	print_optional(out, "error", stats.error);
-	fprintf(out, ",\"seconds\":%.6f,\"cpu_seconds\":%.6f", end.wall - stats.start.wall, end.cpu);
-	print_phases(out);
-	fprintf(out, ",\"input_bytes\":%" PRIu64, f->input_bytes);
-	print_optional(out, "input", f->input);
-	print_optional(out, "format", f->format);
-	fprintf(out, ",\"nodes_read\":%" PRIu64 ",\"nodes_written\":%" PRIu64 ",\"values_written\":%" PRIu64
-		     ",\"segments_written\":%" PRIu64 ",\"segment_bytes\":%" PRIu64,
-		f->nodes_read, f->nodes_written, f->values_written, f->segments_written, f->segment_bytes);
-	print_optional(out, "index", f->index);
-	fprintf(out, ",\"threads\":%" PRIu64 ",\"peak_rss\":%" PRIu64 ",\"peak_rss_anon\":%" PRIu64, f->threads,
-		(uint64_t)u.ru_maxrss * 1024, stats.rss_anon);
-	print_optional(out, "simd", cel_simd_name(&simd, NULL) == 0 ? simd : NULL);
+	json_count(j, "input_bytes", f->input_bytes);
+	json_optional(j, "input", f->input);
+	json_optional(j, "format", f->format);
+	json_count(j, "nodes_read", f->nodes_read);
+	json_count(j, "nodes_written", f->nodes_written);
+	json_count(j, "values_written", f->values_written);
+	json_count(j, "segments_written", f->segments_written);
+	json_count(j, "segment_bytes", f->segment_bytes);
+	json_optional(j, "index", f->index);
+	json_count(j, "threads", f->threads);
+	json_count(j, "peak_rss", (uint64_t)u.ru_maxrss * 1024);
+	json_count(j, "peak_rss_anon", stats.rss_anon);
+	json_optional(j, "simd", cel_simd_name(&simd, NULL) == 0 ? simd : NULL);
+}
+
+static void print_result(struct json *j)
+{
 	fclose(stats.result);
 	while (stats.result_size > 0 && stats.result_text[stats.result_size - 1] == '\n')
 		stats.result_size--;
-	fputs(",\"result\":", out);
 	if (stats.result_size > 0)
-		fwrite(stats.result_text, 1, stats.result_size, out);
+		json_value(j, "result", stats.result_text, stats.result_size);
 	else
-		fputs("null", out);
-	fputs("}\n", out);
+		json_null(j, "result");
 	free(stats.result_text);
+}
+
+static void print_all(FILE *out, const struct cli *cli, int status, struct moment end, const struct cel_figures *f)
+{
+	struct json j;
+	json_begin(&j, out);
+	json_text(&j, "command", cli->command->name);
+	json_text(&j, "version", CEL_VERSION);
+	json_array(&j, "arguments");
+	for (int i = 1; i < stats.argc; i++)
+		json_text(&j, NULL, stats.argv[i]);
+	json_array_end(&j);
+	json_number(&j, "status", "%d", status);
+	json_optional(&j, "error", stats.error);
+	json_number(&j, "seconds", "%.6f", end.wall - stats.start.wall);
+	json_number(&j, "cpu_seconds", "%.6f", end.cpu);
+	print_phases(&j);
+	print_figures(&j, f);
+	print_result(&j);
+	json_end(&j);
 }
 
 int stats_end(const struct cli *cli, int status)

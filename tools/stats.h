@@ -12,6 +12,7 @@ void stats_tell(const struct cel_progress *progress);
 void stats_error(const char *message); /* what ended the run */
 /* Where the command's own figures go, as one JSON object; NULL if nobody asked. */
 FILE *stats_result(void);
+void stats_result_count(const char *key, uint64_t value); /* of a command that has one count to tell */
 /* The end, with the exit status so far; returns that, or another one if the figures cannot be written. */
 int stats_end(const struct cli *cli, int status);
 

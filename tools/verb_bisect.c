@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "json_line.h"
 #include "option_groups.h"
 #include "print.h"
 #include "progress.h"
@@ -118,18 +119,14 @@ static void print_candidate(const struct bisect_tool *t, const struct cel_revisi
 {
 	bool is_known = strcmp(r->commit, t->bad) == 0;
 	if (t->cli.is_json) {
-		printf("{\"commit\":\"%s\",\"recall\":", r->commit);
-		if (is_known)
-			printf("%.9g", t->bad_recall);
-		else
-			printf("null");
-		printf(",\"time\":\"");
-		print_time(stdout, r->time);
-		printf("\",\"author\":");
-		print_json_text(stdout, r->author);
-		printf(",\"message\":");
-		print_json_text(stdout, r->message);
-		printf("}\n");
+		struct json j;
+		json_begin(&j, stdout);
+		json_text(&j, "commit", r->commit);
+		is_known ? json_number(&j, "recall", "%.9g", t->bad_recall) : json_null(&j, "recall");
+		json_time(&j, "time", r->time);
+		json_text(&j, "author", r->author);
+		json_text(&j, "message", r->message);
+		json_end(&j);
 		return;
 	}
 	printf("%s\t", r->commit);

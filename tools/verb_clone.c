@@ -3,7 +3,6 @@
  * gone on with by the same command, which finds its own remote "origin" and fetches what is missing. */
 #include <errno.h>
 #include <ftw.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "array.h"
+#include "json_line.h"
 #include "option_groups.h"
 #include "peer.h"
 #include "stats.h"
@@ -155,12 +155,17 @@ static bool is_hopeless(int status)
 static void print_stats(const struct clone_tool *tool, size_t n_cloned)
 {
 	uint64_t received, sent, round_trips;
+	struct json j;
 	FILE *out = stats_result();
 	if (out == NULL)
 		return;
 	cel_peer_traffic(tool->connection, &received, &sent, &round_trips);
-	fprintf(out, "{\"collections\":%zu,\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"round_trips\":%" PRIu64 "}", n_cloned,
-		received, sent, round_trips);
+	json_begin(&j, out);
+	json_count(&j, "collections", n_cloned);
+	json_count(&j, "received", received);
+	json_count(&j, "sent", sent);
+	json_count(&j, "round_trips", round_trips);
+	json_end(&j);
 }
 
 static int run(struct clone_tool *tool, const char *place, const struct cel_place *parsed)

@@ -144,8 +144,7 @@ static int export_all(struct export_tool *tool, struct cel_records *records)
 			return fail_writing(&tool->cli, tool->ids_path);
 	}
 	progress_tell(NULL, &progress);
-	if (stats_result() != NULL)
-		fprintf(stats_result(), "{\"records\":%" PRIu64 "}", progress.done);
+	stats_result_count("records", progress.done);
 	return rc < 0 ? cli_fail(&tool->cli, &e) : 0;
 }
 

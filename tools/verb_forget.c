@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "json_line.h"
 #include "option_groups.h"
 #include "print.h"
 #include "verbs.h"
@@ -46,6 +47,7 @@ static const struct cli_command COMMAND = {
 static int print_item(void *context, const struct cel_forget_item *item, struct cel_error *e)
 {
 	const struct cli *cli = context;
+	struct json j;
 	(void)e;
 	if (!cli->is_json) {
 		printf("%s\t%s\t", item->is_kept ? "keep" : "forget", item->commit);
@@ -53,16 +55,19 @@ static int print_item(void *context, const struct cel_forget_item *item, struct 
 		printf("\t%s\n", item->is_kept ? item->reasons : "-");
 		return 0;
 	}
-	printf("{\"commit\":\"%s\",\"time\":\"", item->commit);
-	print_time(stdout, item->time);
-	printf("\",\"is_kept\":%s,\"reasons\":[", item->is_kept ? "true" : "false");
+	json_begin(&j, stdout);
+	json_text(&j, "commit", item->commit);
+	json_time(&j, "time", item->time);
+	json_flag(&j, "is_kept", item->is_kept);
+	json_array(&j, "reasons");
 	for (const char *reason = item->reasons; *reason != '\0';) {
-		int length = (int)strcspn(reason, ",");
-		printf("%s\"%.*s\"", reason != item->reasons ? "," : "", length, reason);
+		size_t length = strcspn(reason, ",");
+		json_string(&j, NULL, reason, length);
 		reason += length;
 		reason += *reason == ',';
 	}
-	printf("]}\n");
+	json_array_end(&j);
+	json_end(&j);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cli.h"
+#include "json_line.h"
 #include "print.h"
 #include "progress.h"
 #include "stats.h"
@@ -46,21 +47,18 @@ static void print_tsv(const struct cel_damage *damage)
 
 static void print_json(const struct cel_damage *damage)
 {
-	printf("{\"kind\":\"%s\",\"block\":", damage->kind);
-	if (damage->block != NULL)
-		printf("\"%s\"", damage->block);
-	else
-		printf("null");
-	printf(",\"where\":");
-	print_json_text(stdout, damage->where);
-	printf(",\"touches\":");
-	print_json_text(stdout, damage->touches);
-	printf(",\"commits\":[");
+	struct json j;
+	json_begin(&j, stdout);
+	json_text(&j, "kind", damage->kind);
+	damage->block != NULL ? json_text(&j, "block", damage->block) : json_null(&j, "block");
+	json_text(&j, "where", damage->where);
+	json_text(&j, "touches", damage->touches);
+	json_array(&j, "commits");
 	for (size_t i = 0; i < damage->n_commits; i++)
-		printf("%s\"%s\"", i > 0 ? "," : "", damage->commits[i]);
-	printf("],\"message\":");
-	print_json_text(stdout, damage->message);
-	printf("}\n");
+		json_text(&j, NULL, damage->commits[i]);
+	json_array_end(&j);
+	json_text(&j, "message", damage->message);
+	json_end(&j);
 }
 
 static int print_damage(void *context, const struct cel_damage *damage)
@@ -76,10 +74,20 @@ static int print_damage(void *context, const struct cel_damage *damage)
 
 static void print_json_summary(FILE *out, const struct cel_fsck_result *r)
 {
-	fprintf(out, "{\"checked\":{\"commits\":%" PRIu64 ",\"absent_trees\":%" PRIu64 ",\"trees\":%" PRIu64 ",\"nodes\":%" PRIu64
-		     ",\"records\":%" PRIu64 ",\"values\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"files\":%" PRIu64
-		     "},\"damages\":%" PRIu64 "}\n",
-		r->commits, r->absent, r->trees, r->nodes, r->records, r->values, r->segments, r->files, r->damages);
+	struct json j;
+	json_begin(&j, out);
+	json_object(&j, "checked");
+	json_count(&j, "commits", r->commits);
+	json_count(&j, "absent_trees", r->absent);
+	json_count(&j, "trees", r->trees);
+	json_count(&j, "nodes", r->nodes);
+	json_count(&j, "records", r->records);
+	json_count(&j, "values", r->values);
+	json_count(&j, "segments", r->segments);
+	json_count(&j, "files", r->files);
+	json_object_end(&j);
+	json_count(&j, "damages", r->damages);
+	json_end(&j);
 }
 
 static void print_summary(const struct cli *cli, const struct cel_fsck_result *r, bool is_reading_data)

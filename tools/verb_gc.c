@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cli.h"
+#include "json_line.h"
 #include "option_groups.h"
 #include "progress.h"
 #include "stats.h"
@@ -41,12 +42,23 @@ static void print_tsv(const struct cel_gc_result *r)
 
 static void print_json(FILE *out, const struct cel_gc_result *r)
 {
-	fprintf(out, "{\"commits\":%" PRIu64 ",\"graced\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"block_bytes\":%" PRIu64
-	       ",\"returned_bytes\":%" PRIu64 ",\"gathered\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"segment_bytes\":%" PRIu64
-	       ",\"rewritten\":%" PRIu64 ",\"new_segment_bytes\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"files\":%" PRIu64
-	       ",\"file_bytes\":%" PRIu64 ",\"mark_bytes\":%" PRIu64 "}\n",
-	       r->commits, r->graced, r->blocks, r->block_bytes, r->returned_bytes, r->gathered, r->segments, r->segment_bytes,
-	       r->rewritten, r->new_segment_bytes, r->waiting, r->files, r->file_bytes, r->mark_bytes);
+	struct json j;
+	json_begin(&j, out);
+	json_count(&j, "commits", r->commits);
+	json_count(&j, "graced", r->graced);
+	json_count(&j, "blocks", r->blocks);
+	json_count(&j, "block_bytes", r->block_bytes);
+	json_count(&j, "returned_bytes", r->returned_bytes);
+	json_count(&j, "gathered", r->gathered);
+	json_count(&j, "segments", r->segments);
+	json_count(&j, "segment_bytes", r->segment_bytes);
+	json_count(&j, "rewritten", r->rewritten);
+	json_count(&j, "new_segment_bytes", r->new_segment_bytes);
+	json_count(&j, "waiting", r->waiting);
+	json_count(&j, "files", r->files);
+	json_count(&j, "file_bytes", r->file_bytes);
+	json_count(&j, "mark_bytes", r->mark_bytes);
+	json_end(&j);
 }
 
 static void say_more(const struct cli *cli, const struct cel_gc_result *r, const struct cel_gc_options *options)

@@ -6,6 +6,7 @@
 
 #include "array.h"
 #include "cli.h"
+#include "json_line.h"
 #include "lanes.h"
 #include "print.h"
 #include "verbs.h"
@@ -62,24 +63,18 @@ static void print_move(const char *name, const struct cel_move *m)
 	putchar('\n');
 }
 
-static void print_json_commit(const char *key, const char *commit)
-{
-	if (commit[0] != '\0')
-		printf("\"%s\":\"%s\",", key, commit);
-	else
-		printf("\"%s\":null,", key);
-}
-
 static void print_move_json(const char *name, const struct cel_move *m)
 {
-	printf("{\"rev\":\"%s@{%" PRIu64 "}\",", name, m->index);
-	print_json_commit("commit", m->commit);
-	print_json_commit("old_commit", m->old_commit);
-	printf("\"time\":\"");
-	print_time(stdout, (uint64_t)m->time);
-	printf("\",\"message\":");
-	print_json_text(stdout, m->message);
-	printf("}\n");
+	struct json j;
+	char rev[CEL_NAME_MAX + 32];
+	snprintf(rev, sizeof rev, "%s@{%" PRIu64 "}", name, m->index);
+	json_begin(&j, stdout);
+	json_text(&j, "rev", rev);
+	json_optional(&j, "commit", m->commit);
+	json_optional(&j, "old_commit", m->old_commit);
+	json_time(&j, "time", (uint64_t)m->time);
+	json_text(&j, "message", m->message);
+	json_end(&j);
 }
 
 static int print_moves(const struct cli *cli, struct cel_store *store)

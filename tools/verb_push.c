@@ -2,9 +2,9 @@
 /* cel push: a commit of ours goes to a collection of another store. */
 #include <inttypes.h>
 
+#include "json_line.h"
 #include "option_groups.h"
 #include "peer.h"
-#include "print.h"
 #include "stats.h"
 #include "verbs.h"
 
@@ -46,15 +46,20 @@ static const char *const OUTCOMES[] = {
 
 static void print_json(FILE *out, const char *place, const struct cel_push_result *r, const struct cel_peer *peer)
 {
+	struct json j;
 	uint64_t received, sent, round_trips;
 	cel_peer_traffic(peer, &received, &sent, &round_trips);
-	fprintf(out, "{\"place\":");
-	print_json_text(out, place);
-	fprintf(out, ",\"outcome\":\"%s\",\"commit\":", OUTCOMES[r->outcome]);
-	fprintf(out, r->commit[0] != '\0' ? "\"%s\"" : "null%s", r->commit);
-	fprintf(out, ",\"commits\":%" PRIu64 ",\"changes\":%" PRIu64 ",\"conflicts\":%" PRIu64, r->commits, r->changes,
-	       r->conflicts);
-	fprintf(out, ",\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"round_trips\":%" PRIu64 "}\n", received, sent, round_trips);
+	json_begin(&j, out);
+	json_text(&j, "place", place);
+	json_text(&j, "outcome", OUTCOMES[r->outcome]);
+	json_optional(&j, "commit", r->commit);
+	json_count(&j, "commits", r->commits);
+	json_count(&j, "changes", r->changes);
+	json_count(&j, "conflicts", r->conflicts);
+	json_count(&j, "received", received);
+	json_count(&j, "sent", sent);
+	json_count(&j, "round_trips", round_trips);
+	json_end(&j);
 }
 
 /* Returns the exit status. */

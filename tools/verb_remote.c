@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel remote: short names for the places of other stores. */
 #include "cli.h"
-#include "print.h"
+#include "json_line.h"
 #include "verbs.h"
 
 static const struct cli_option OPTIONS[] = {
@@ -19,16 +19,16 @@ static const struct cli_command COMMAND = {
 static int print_remote(void *context, const char *name, const char *place, struct cel_error *e)
 {
 	const struct cli *cli = context;
+	struct json j;
 	(void)e;
 	if (!cli->is_json) {
 		printf("%s\t%s\n", name, place);
 		return 0;
 	}
-	printf("{\"remote\":");
-	print_json_text(stdout, name);
-	printf(",\"place\":");
-	print_json_text(stdout, place);
-	printf("}\n");
+	json_begin(&j, stdout);
+	json_text(&j, "remote", name);
+	json_text(&j, "place", place);
+	json_end(&j);
 	return 0;
 }
 

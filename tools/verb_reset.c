@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel reset: moves the name of a collection to another commit. */
 #include "cli.h"
+#include "json_line.h"
 #include "verbs.h"
 
 static const struct cli_option OPTIONS[] = {
@@ -14,6 +15,17 @@ static const struct cli_command COMMAND = {
 	.examples = "  cel reset words words~1\n  cel reset words words@v1\n  cel reset words 'words@{1}'\n  cel log --moves words\n",
 };
 
+static void print_json(const char *name, const struct cel_reset_result *r)
+{
+	struct json j;
+	json_begin(&j, stdout);
+	json_text(&j, "collection", name);
+	json_flag(&j, "is_moved", r->is_moved);
+	json_text(&j, "old_commit", r->old_commit);
+	json_text(&j, "commit", r->commit);
+	json_end(&j);
+}
+
 static int run(struct cli *cli, struct cel_store *store)
 {
 	struct cel_error e;
@@ -22,8 +34,7 @@ static int run(struct cli *cli, struct cel_store *store)
 	if (cel_collection_reset(store, name, cli->operands[1], &result, &e) < 0)
 		return cli_fail(cli, &e);
 	if (cli->is_json)
-		printf("{\"collection\":\"%s\",\"is_moved\":%s,\"old_commit\":\"%s\",\"commit\":\"%s\"}\n", name,
-		       result.is_moved ? "true" : "false", result.old_commit, result.commit);
+		print_json(name, &result);
 	if (result.is_moved)
 		cli_say(cli, "%s is at %s now, was at %s; back with: cel reset %s '%s@{1}'", name, result.commit,
 			result.old_commit, name, name);

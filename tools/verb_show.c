@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "json_line.h"
 #include "print.h"
 #include "verbs.h"
 
@@ -44,55 +45,66 @@ void print_records(const struct cel_revision *r)
 		putchar('-');
 }
 
+static void print_index_json(struct json *j, const struct cel_index_status *index)
+{
+	if (!index->is_present) {
+		json_null(j, "index");
+		return;
+	}
+	json_object(j, "index");
+	json_text(j, "kind", index->is_carried ? "carried" : "canonical");
+	json_count(j, "churn", index->churn);
+	if (index->is_overlaid) {
+		json_object(j, "overlay");
+		json_text(j, "commit", index->overlaid_commit);
+		json_count(j, "removed", index->removed);
+		json_count(j, "added", index->added);
+		json_object_end(j);
+	}
+	json_count(j, "M", index->M);
+	json_count(j, "ef_construction", index->ef_construction);
+	json_count(j, "nodes", index->nodes);
+	json_count(j, "bytes", index->file_size);
+	json_text(j, "digest", index->digest);
+	json_text(j, "path", index->path);
+	json_object_end(j);
+}
+
 void print_revision_json(const struct cel_revision *r, const struct cel_index_status *index)
 {
-	putchar('{');
-	if (r->name[0] != '\0') {
-		printf("\"name\":");
-		print_json_text(stdout, r->name);
-		putchar(',');
-	}
+	struct json j;
+	json_begin(&j, stdout);
+	if (r->name[0] != '\0')
+		json_text(&j, "name", r->name);
 	if (r->tag[0] != '\0')
-		printf("\"tag\":\"%s\",", r->tag);
-	printf("\"commit\":\"%s\",\"tree\":\"%s\",\"records\":", r->commit, r->tree);
-	if (r->has_tree)
-		printf("%" PRIu64, r->records);
-	else
-		printf("null");
-	printf(",\"schema\":{\"dim\":%" PRIu32 ",\"type\":\"%s\",\"metric\":\"%s\",\"model\":", r->schema.dim,
-	       cel_type_name(r->schema.type), cel_metric_name(r->schema.metric));
-	print_json_text(stdout, r->schema.model);
-	printf("},\"parents\":[");
+		json_text(&j, "tag", r->tag);
+	json_text(&j, "commit", r->commit);
+	json_text(&j, "tree", r->tree);
+	r->has_tree ? json_count(&j, "records", r->records) : json_null(&j, "records");
+	json_object(&j, "schema");
+	json_count(&j, "dim", r->schema.dim);
+	json_text(&j, "type", cel_type_name(r->schema.type));
+	json_text(&j, "metric", cel_metric_name(r->schema.metric));
+	json_text(&j, "model", r->schema.model);
+	json_object_end(&j);
+	json_array(&j, "parents");
 	for (uint32_t i = 0; i < r->n_parents; i++)
-		printf("%s\"%s\"", i > 0 ? "," : "", r->parents[i]);
-	printf("],\"generation\":%" PRIu64 ",\"time\":\"", r->generation);
-	print_time(stdout, r->time);
-	printf("\",\"author\":");
-	print_json_text(stdout, r->author);
-	printf(",\"message\":");
-	print_json_text(stdout, r->message);
-	printf(",\"tags\":[");
+		json_text(&j, NULL, r->parents[i]);
+	json_array_end(&j);
+	json_count(&j, "generation", r->generation);
+	json_time(&j, "time", r->time);
+	json_text(&j, "author", r->author);
+	json_text(&j, "message", r->message);
+	json_array(&j, "tags");
 	for (const char *tag = r->tags; *tag != '\0'; tag += strspn(tag, " ")) {
-		int length = (int)strcspn(tag, " ");
-		printf("%s\"%.*s\"", tag != r->tags ? "," : "", length, tag);
+		size_t length = strcspn(tag, " ");
+		json_string(&j, NULL, tag, length);
 		tag += length;
 	}
-	putchar(']');
-	if (index != NULL && !index->is_present)
-		printf(",\"index\":null");
-	if (index != NULL && index->is_present) {
-		printf(",\"index\":{\"kind\":\"%s\",\"churn\":%" PRIu64, index->is_carried ? "carried" : "canonical",
-		       index->churn);
-		if (index->is_overlaid)
-			printf(",\"overlay\":{\"commit\":\"%s\",\"removed\":%" PRIu64 ",\"added\":%" PRIu64 "}",
-			       index->overlaid_commit, index->removed, index->added);
-		printf(",\"M\":%" PRIu32 ",\"ef_construction\":%" PRIu32 ",\"nodes\":%" PRIu64
-		       ",\"bytes\":%" PRIu64 ",\"digest\":\"%s\",\"path\":",
-		       index->M, index->ef_construction, index->nodes, index->file_size, index->digest);
-		print_json_text(stdout, index->path);
-		putchar('}');
-	}
-	printf("}\n");
+	json_array_end(&j);
+	if (index != NULL)
+		print_index_json(&j, index);
+	json_end(&j);
 }
 
 const char *index_state(const struct cel_index_status *index)
