@@ -168,14 +168,15 @@ static void print_stats(const struct clone_tool *tool, size_t n_cloned)
 	json_end(&j);
 }
 
-static int run(struct clone_tool *tool, const char *place, const struct cel_place *parsed)
+static int run(struct clone_tool *tool, const char *place)
 {
+	struct cel_place origin = {.kind = CEL_PLACE_REMOTE, .remote = ORIGIN};
 	bool is_new;
 	size_t n_cloned = 0;
 	int status = open_store(tool, place, &is_new);
 	if (status != 0)
 		return status;
-	status = peer_open(&tool->peer, tool->store, parsed, &tool->connection);
+	status = peer_open(&tool->peer, tool->store, &origin, &tool->connection);
 	if (status == 0)
 		status = find_names(tool);
 	for (; status == 0 && n_cloned < tool->n_names; n_cloned += status == 0)
@@ -208,7 +209,7 @@ int verb_clone(int argc, char **argv)
 		if (cel_place_parse_store(text, &place, &e) < 0)
 			return cli_usage(cli, "%s", e.message);
 	}
-	int status = run(&tool, text, &place);
+	int status = run(&tool, text);
 	cel_store_free(tool.store);
 	free(tool.names);
 	return cli_finish(cli, status);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel remote: short names for the places of other stores. */
+#include <inttypes.h>
+
 #include "cli.h"
 #include "json_line.h"
 #include "verbs.h"
@@ -32,6 +34,17 @@ static int print_remote(void *context, const char *name, const char *place, stru
 	return 0;
 }
 
+static void say_removed(const struct cli *cli, const char *name, const struct cel_remote_removal *r)
+{
+	if (r->fetched > 0)
+		cli_say(cli, "removed the remote %s; what was fetched from it, %" PRIu64 " collection%s, is kept no longer ('cel gc' makes room)",
+			name, r->fetched, r->fetched == 1 ? "" : "s");
+	else
+		cli_say(cli, "removed the remote %s", name);
+	if (r->shared_with[0] != '\0')
+		cli_say(cli, "what was fetched from it stays as long as the remote %s, which is the same store", r->shared_with);
+}
+
 static int run(struct cli *cli, struct cel_store *store)
 {
 	struct cel_error e;
@@ -39,10 +52,14 @@ static int run(struct cli *cli, struct cel_store *store)
 	if (cli->n_operands < 2)
 		return cel_remote_list(store, print_remote, cli, &e) < 0 ? cli_fail(cli, &e) : 0;
 	const char *name = cli->operands[1];
-	int rc = is_adding ? cel_remote_add(store, name, cli->operands[2], &e) : cel_remote_remove(store, name, &e);
+	struct cel_remote_removal removal;
+	int rc = is_adding ? cel_remote_add(store, name, cli->operands[2], &e) : cel_remote_remove(store, name, &removal, &e);
 	if (rc < 0)
 		return cli_fail(cli, &e);
-	cli_say(cli, "%s the remote %s", is_adding ? "added" : "removed", name);
+	if (is_adding)
+		cli_say(cli, "added the remote %s", name);
+	else
+		say_removed(cli, name, &removal);
 	return 0;
 }
 

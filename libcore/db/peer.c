@@ -16,6 +16,7 @@
 #include "index_make.h"
 #include "local_socket.h"
 #include "pump.h"
+#include "remotes.h"
 #include "serving.h"
 #include "ssh.h"
 #include "sync_side.h"
@@ -25,6 +26,8 @@
 struct cel_peer {
 	char label[384];  /* host or path, for messages */
 	char store[4200]; /* which store is meant there */
+	struct cel_store *own; /* may be NULL */
+	char remote[CEL_NAME_MAX + 1]; /* by which it was found; "" */
 	struct sync_side side;
 	struct session *session;
 	struct pump pump;
@@ -107,6 +110,7 @@ static int open_place(struct cel_peer *p, struct cel_store *store, const struct 
 			rc = cel_place_parse_store(text, &found, e);
 		if (rc == 0 && found.kind == CEL_PLACE_REMOTE)
 			rc = error_set(e, CEL_ECORRUPT, "the place of the remote '%s' is damaged", place->remote);
+		snprintf(p->remote, sizeof p->remote, "%s", place->remote);
 		return rc < 0 ? rc : open_place(p, store, &found, options, e);
 	case CEL_PLACE_HERE:
 		break;
@@ -124,6 +128,7 @@ int cel_peer_open(struct cel_store *store, const struct cel_place *place, const 
 	if (p == NULL)
 		return error_nomem(e, sizeof *p);
 	p->fd = -1;
+	p->own = store;
 	int rc = open_place(p, store, place, options, e);
 	if (rc == 0) {
 		struct session_client client = {.store = p->store};
@@ -211,10 +216,17 @@ int cel_peer_list(struct cel_peer *peer, cel_peer_list_fn *call, void *context, 
 	return rc < 0 ? rc : converse(peer, e);
 }
 
+/* origin: ID/COLLECTION */
+static int note_origin(struct cel_peer *peer, const char *origin, struct cel_error *e)
+{
+	char id[2 * STORE_ID_SIZE + 1] = "";
+	snprintf(id, sizeof id, "%.*s", (int)strcspn(origin, "/"), origin);
+	return peer->remote[0] != '\0' ? remote_note_origin(peer->own, peer->remote, id, e) : 0;
+}
+
 int cel_peer_fetch(struct cel_peer *peer, const char *rev, bool is_dry_run, struct cel_fetch_result *out,
 		   struct cel_error *e)
 {
-	static const char PREFIX[] = "fetched/";
 	struct session_fetch_options options = {.is_dry_run = is_dry_run};
 	struct session_fetched got = {0};
 	int rc = check_usable(peer, e);
@@ -231,9 +243,10 @@ int cel_peer_fetch(struct cel_peer *peer, const char *rev, bool is_dry_run, stru
 	out->blocks = got.nodes + got.values;
 	out->kept = got.kept;
 	cid_format(&got.tip, out->commit);
-	if (strncmp(got.ref, PREFIX, sizeof PREFIX - 1) == 0)
-		snprintf(out->origin, sizeof out->origin, "%s", got.ref + sizeof PREFIX - 1);
-	return 0;
+	if (strncmp(got.ref, FETCHED_PREFIX, sizeof FETCHED_PREFIX - 1) != 0)
+		return 0;
+	snprintf(out->origin, sizeof out->origin, "%s", got.ref + sizeof FETCHED_PREFIX - 1);
+	return is_dry_run ? 0 : note_origin(peer, out->origin, e);
 }
 
 int cel_peer_push(struct cel_peer *peer, const char *rev, const char *name, const struct cel_push_options *options,

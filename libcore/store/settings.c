@@ -3,10 +3,12 @@
  * Like every other change to the store, one is made under the writer lock. */
 #include "settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "error.h"
 #include "lock.h"
+#include "refs.h"
 #include "store_impl.h"
 
 #define PREFIX "setting/"
@@ -95,24 +97,61 @@ int settings_next(struct store *s, const char *prefix, char position[SETTING_NAM
 	return rc;
 }
 
-/* An LMDB code. */
-static int try_set(struct env *env, MDB_txn *txn, const char *text, const char *value, bool is_new)
+/* ---- changing; an LMDB code comes from what is done in a transaction */
+
+struct change {
+	char key[KEY_MAX];
+	const char *value;
+	bool is_new;
+	const struct settings_removal *removal; /* beside it */
+};
+
+static int remove_setting(struct env *env, MDB_txn *txn, const char *name)
 {
+	char text[KEY_MAX];
+	int rc = make_key(name, text, NULL);
 	MDB_val key = val_make(text, strlen(text));
-	if (value == NULL)
-		return mdb_del(txn, env->meta, &key, NULL);
-	MDB_val data = val_make(value, strlen(value));
-	return mdb_put(txn, env->meta, &key, &data, is_new ? MDB_NOOVERWRITE : 0);
+	return rc < 0 ? EINVAL : mdb_del(txn, env->meta, &key, NULL);
 }
 
-static int set(struct env *env, const char *name, const char *text, const char *value, bool is_new, struct cel_error *e)
+static int remove_ref(struct env *env, MDB_txn *txn, const char *ref, const struct settings_removal *what)
+{
+	struct store_ref_update update = {.ref = ref, .has_old = true, .message = what->message};
+	int rc = refs_get(env, txn, ref, &update.old, NULL);
+	return rc == CEL_ENOTFOUND ? 0 : rc < 0 ? EINVAL : refs_move(env, txn, &update, what->time);
+}
+
+static int remove_beside(struct env *env, MDB_txn *txn, const struct settings_removal *what)
+{
+	int rc = 0;
+	for (size_t i = 0; i < what->n_names && rc == 0; i++) {
+		rc = remove_setting(env, txn, what->names[i]);
+		rc = rc == MDB_NOTFOUND ? 0 : rc;
+	}
+	for (size_t i = 0; i < what->n_refs && rc == 0; i++)
+		rc = remove_ref(env, txn, what->refs[i], what);
+	return rc;
+}
+
+static int try_change(struct env *env, MDB_txn *txn, const struct change *c)
+{
+	MDB_val key = val_make(c->key, strlen(c->key));
+	if (c->value == NULL) {
+		int rc = mdb_del(txn, env->meta, &key, NULL);
+		return rc == 0 && c->removal != NULL ? remove_beside(env, txn, c->removal) : rc;
+	}
+	MDB_val data = val_make(c->value, strlen(c->value));
+	return mdb_put(txn, env->meta, &key, &data, c->is_new ? MDB_NOOVERWRITE : 0);
+}
+
+static int change_locked(struct env *env, const char *name, const struct change *c, struct cel_error *e)
 {
 	for (;;) {
 		MDB_txn *txn;
 		int rc = env_write_begin(env, &txn, e);
 		if (rc < 0)
 			return rc;
-		rc = try_set(env, txn, text, value, is_new);
+		rc = try_change(env, txn, c);
 		if (rc == 0)
 			rc = env_commit(env, txn);
 		else
@@ -131,15 +170,13 @@ static int set(struct env *env, const char *name, const char *text, const char *
 	}
 }
 
-int settings_set(struct store *s, double lock_wait_seconds, const char *name, const char *value, bool is_new,
-		 struct cel_error *e)
+static int change_setting(struct store *s, double lock_wait_seconds, const char *name, struct change *c, struct cel_error *e)
 {
-	char text[KEY_MAX];
 	int lock;
-	int rc = make_key(name, text, e);
+	int rc = make_key(name, c->key, e);
 	if (rc == 0 && name[0] == '\0')
 		rc = error_set(e, CEL_EUSAGE, "a setting has a name");
-	if (rc == 0 && value != NULL && strlen(value) >= SETTING_VALUE_MAX)
+	if (rc == 0 && c->value != NULL && strlen(c->value) >= SETTING_VALUE_MAX)
 		rc = error_set(e, CEL_EUSAGE, "the setting %s is longer than %d bytes", name, SETTING_VALUE_MAX - 1);
 	if (rc == 0 && s->is_read_only)
 		rc = error_set(e, CEL_EPERMISSION, "%s is open for reading only", s->path);
@@ -147,7 +184,21 @@ int settings_set(struct store *s, double lock_wait_seconds, const char *name, co
 		rc = writer_lock_acquire(s->path, lock_wait_seconds, &lock, e);
 	if (rc < 0)
 		return rc;
-	rc = set(&s->env, name, text, value, is_new, e);
+	rc = change_locked(&s->env, name, c, e);
 	writer_lock_release(lock);
 	return rc;
+}
+
+int settings_set(struct store *s, double lock_wait_seconds, const char *name, const char *value, bool is_new,
+		 struct cel_error *e)
+{
+	struct change change = {.value = value, .is_new = is_new};
+	return change_setting(s, lock_wait_seconds, name, &change, e);
+}
+
+int settings_remove(struct store *s, double lock_wait_seconds, const char *name, const struct settings_removal *beside,
+		    struct cel_error *e)
+{
+	struct change change = {.removal = beside};
+	return change_setting(s, lock_wait_seconds, name, &change, e);
 }

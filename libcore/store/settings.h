@@ -18,5 +18,15 @@ int settings_next(struct store *s, const char *prefix, char position[SETTING_NAM
  * already, CEL_ENOTFOUND if it is to be removed and is not there. */
 int settings_set(struct store *s, double lock_wait_seconds, const char *name, const char *value, bool is_new,
 		 struct cel_error *e);
+/* Takes it away, and in the same transaction, if they are there, other settings and refs. CEL_ENOTFOUND and nothing is changed if it is
+ * not there itself. */
+struct settings_removal {
+	const char *const *names, *const *refs;
+	size_t n_names, n_refs;
+	const char *message; /* for the logs of the refs */
+	int64_t time;
+};
+int settings_remove(struct store *s, double lock_wait_seconds, const char *name, const struct settings_removal *beside,
+		    struct cel_error *e);
 
 #endif

@@ -29,6 +29,49 @@ load hosts
 	exits 0 cel fsck
 }
 
+fetched_refs() { mdb_dump -p -s refs "$1" | sed -n 's/^ \(fetched.*\)/\1/p'; }
+
+@test "remote remove: what was fetched goes with it, unless another remote is the same store" {
+	two_stores
+	cel create -q --store other --dim 16 theirs
+	rows -n 3000 --seed 5 theirs.jsonl
+	cel-build -q --no-index --store other theirs theirs.jsonl
+	cel remote add -q berlin "$there"
+	cel remote add -q near ./other
+	cel remote add -q none host:/nowhere
+	add other 7
+	exits 1 cel-diff words berlin:words --stat
+	[ "$(fetched_refs store | wc -l)" -eq 1 ]
+	exits 1 cel-diff words near:theirs --stat
+	[ "$(fetched_refs store | wc -l)" -eq 2 ]
+	cel gc -q --grace 0
+	cel show "$(commit_at other theirs)" >/dev/null
+	exits 0 cel remote remove near
+	[[ $stderr == *"removed the remote near"*"stays as long as the remote berlin"* ]]
+	[ "$(fetched_refs store | wc -l)" -eq 2 ]
+	exits 0 cel remote remove none
+	is_one_line "$stderr" "removed the remote none"
+	exits 0 cel remote remove berlin
+	is_one_line "$stderr" "removed the remote berlin" "2 collections" "cel gc"
+	[ -z "$(fetched_refs store)" ]
+	exits 0 cel gc --grace 0
+	cel fsck
+	refuses 66 "" cel show "$(commit_at other theirs)"
+
+	# again under that name, of another store; what comes of a place without a name is nobody's
+	cel clone -q other third
+	cel remote add -q berlin ./third
+	exits 1 cel-diff words "$there:words" --stat
+	exits 0 cel remote remove berlin
+	is_one_line "$stderr" "removed the remote berlin"
+	[ "$(fetched_refs store | wc -l)" -eq 1 ]
+	# a clone knows its origin
+	[ "$(fetched_refs third | wc -l)" -eq 2 ]
+	exits 0 cel remote --store third remove origin
+	is_one_line "$stderr" "2 collections"
+	[ -z "$(fetched_refs third)" ]
+}
+
 @test "clone: everything, or what is named; the histories come, and so do the answers" {
 	two_stores
 	cel create -q --dim 2 empty

@@ -9,7 +9,12 @@
 /* place: PATH or [USER@]HOST:PATH; of a PATH the absolute one is kept. CEL_ECANTCREAT if the name is taken, the
  * next two CEL_ENOINPUT if there is none. */
 int cel_remote_add(struct cel_store *store, const char *name, const char *place, struct cel_error *e);
-int cel_remote_remove(struct cel_store *store, const char *name, struct cel_error *e);
+/* What was fetched by it and is kept by nothing else goes too; cel_gc gives the space back. */
+struct cel_remote_removal {
+	uint64_t fetched; /* collections of which what was fetched is kept no more */
+	char shared_with[CEL_NAME_MAX + 1]; /* another remote that has been the same store, so what came from there stays; or "" */
+};
+int cel_remote_remove(struct cel_store *store, const char *name, struct cel_remote_removal *out, struct cel_error *e);
 int cel_remote_get(struct cel_store *store, const char *name, char place[CEL_PLACE_MAX + 1], struct cel_error *e);
 /* The list is by name; a non-zero result of `call` stops and is returned. */
 typedef int cel_remote_fn(void *context, const char *name, const char *place, struct cel_error *e);
