@@ -5,41 +5,29 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void become(const char *path, const char *name, const char *argument, int input, int messages)
-{
-	signal(SIGPIPE, SIG_DFL);
-	if (dup2(input, STDIN_FILENO) >= 0 && dup2(messages, STDERR_FILENO) >= 0)
-		execl(path, name, argument, (char *)NULL);
-	fprintf(stderr, "%s: %s\n", path, strerror(errno));
-	_exit(69);
-}
-
 int helper_start(struct helper *helper, const struct cli *cli, const char *name, const char *argument)
 {
-	char path[PATH_MAX];
+	const char *const words[] = {name, argument, NULL};
 	struct cel_error e;
 	int ends[2];
-	if (cel_helper_find(name, path, sizeof path, &e) < 0)
-		return cli_fail(cli, &e);
 	*helper = (struct helper){.name = name, .messages = memfd_create("messages", MFD_CLOEXEC)};
 	if (helper->messages < 0 || pipe2(ends, O_CLOEXEC) < 0) {
 		fprintf(stderr, "%s: %s: %s\n", cli->command->name, name, strerror(errno));
 		return 69;
 	}
 	fflush(stdout);
-	signal(SIGPIPE, SIG_IGN);
-	helper->pid = fork();
-	if (helper->pid == 0)
-		become(path, name, argument, ends[0], helper->messages);
+	int rc = cel_helper_start(words, ends[0], STDOUT_FILENO, helper->messages, &helper->pid, &e);
 	close(ends[0]);
-	helper->input = helper->pid > 0 ? fdopen(ends[1], "w") : NULL;
+	if (rc < 0)
+		return cli_fail(cli, &e);
+	signal(SIGPIPE, SIG_IGN);
+	helper->input = fdopen(ends[1], "w");
 	if (helper->input == NULL) {
 		fprintf(stderr, "%s: %s: %s\n", cli->command->name, name, strerror(errno));
 		return 69;

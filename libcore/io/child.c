@@ -30,7 +30,7 @@ static bool is_program(const char *directory, const char *between, const char *n
 	return length > 0 && (size_t)length < size && access(path, X_OK) == 0;
 }
 
-int cel_helper_find(const char *name, char *path, size_t size, struct cel_error *e)
+static int find_helper(const char *name, char *path, size_t size, struct cel_error *e)
 {
 	char self[PATH_MAX];
 	const char *named = getenv("CEL_HELPERS");
@@ -52,13 +52,20 @@ int cel_helper_find(const char *name, char *path, size_t size, struct cel_error 
 			 name, HELPER_DIRECTORY);
 }
 
+int cel_helper_start(const char *const *words, int input, int output, int messages, int *pid, struct cel_error *e)
+{
+	char path[PATH_MAX];
+	int rc = find_helper(words[0], path, sizeof path, e);
+	if (rc < 0)
+		return rc;
+	return process_start(&(struct process_plan){.program = path, .arguments = words, .input = input, .output = output,
+						    .messages = messages}, pid, e);
+}
+
 int child_start(const char *name, const char *const arguments[2], int input, struct child **out, int *output,
 		struct cel_error *e)
 {
-	char path[PATH_MAX];
-	int rc = cel_helper_find(name, path, sizeof path, e);
-	if (rc < 0)
-		return rc;
+	int rc = 0;
 	struct child *c = mem_calloc(1, sizeof *c);
 	if (c == NULL)
 		return error_nomem(e, sizeof *c);
@@ -67,10 +74,9 @@ int child_start(const char *name, const char *const arguments[2], int input, str
 	int ends[2] = {-1, -1};
 	c->messages = memfd_create("messages", MFD_CLOEXEC);
 	if (c->messages < 0 || pipe2(ends, O_CLOEXEC) < 0)
-		rc = error_set_errno(e, CEL_EIO, errno, "cannot start %s", path);
+		rc = error_set_errno(e, CEL_EIO, errno, "cannot start %s", name);
 	if (rc == 0)
-		rc = process_start(&(struct process_plan){.program = path, .arguments = words, .input = input, .output = ends[1],
-						      .messages = c->messages}, &c->pid, e);
+		rc = cel_helper_start(words, input, ends[1], c->messages, &c->pid, e);
 	if (ends[1] >= 0)
 		close(ends[1]);
 	if (rc < 0) {

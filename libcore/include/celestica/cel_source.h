@@ -17,9 +17,10 @@ enum cel_format {
 	CEL_FORMAT_HDF5,
 	CEL_FORMAT_ARROW /* and Parquet */
 };
-/* The helper program of that name, which takes a format apart or puts it together: in $CEL_HELPERS, else beside the running
- * program in ../libexec/celestica, else where they were installed. Writes its path. CEL_EUNAVAILABLE if there is none. */
-int cel_helper_find(const char *name, char *path, size_t size, struct cel_error *e);
+/* Starts a helper program, which takes a format apart or puts it together: of those in $CEL_HELPERS, else beside the running
+ * program in ../libexec/celestica, else where they were installed. The words are its name, its arguments, and NULL; the descriptors
+ * become its standard ones and stay the caller's, who waits for *pid. CEL_EUNAVAILABLE if it is not there or cannot be started. */
+int cel_helper_start(const char *const *words, int input, int output, int messages, int *pid, struct cel_error *e);
 
 int cel_format_parse(const char *name, enum cel_format *out, struct cel_error *e);
 
