@@ -42,6 +42,7 @@ static const struct cli_option OPTIONS[] = {
 	SOURCE_FORMAT_OPTIONS(struct diff_tool, source),
 	JOBS_OPTION(struct diff_tool, query),
 	PEER_OPTIONS(struct diff_tool, peer),
+	MAX_FETCH_OPTION(struct diff_tool, peer),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
 	CLI_OPTIONS_TALK,

@@ -24,6 +24,7 @@ static const struct cli_option OPTIONS[] = {
 	NO_INDEX_OPTION(struct merge_tool, options),
 	INDEX_OPTIONS(struct merge_tool, options),
 	PEER_OPTIONS(struct merge_tool, peer),
+	MAX_FETCH_OPTION(struct merge_tool, peer),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
 	CLI_OPTIONS_TALK,

@@ -33,6 +33,8 @@ int peer_open(struct peer *p, struct cel_store *store, const struct cel_place *p
 	struct cel_error e;
 	p->options.lock_wait = p->cli->lock_wait;
 	p->options.rate = (double)p->rate;
+	if (cli_given(p->cli, "max-fetch") != NULL && p->options.fetch_max == 0)
+		p->options.fetch_max = UINT64_MAX;
 	if (cli_given(p->cli, "timeout") == NULL)
 		p->options.timeout = TIMEOUT + p->cli->lock_wait;
 	return cel_peer_open(store, place, &p->options, out, &e) < 0 ? cli_fail(p->cli, &e) : 0;

@@ -12,6 +12,11 @@
 	 CLI_REAL(T, at.options.timeout, 0, 1e9)},                                                                  \
 	{0, "bwlimit", "RATE", "bytes a second each way at most, such as 500K or 2M", CLI_SIZE(T, at.rate)}
 
+/* Of those that fetch. */
+#define MAX_FETCH_OPTION(T, at)                                                                                     \
+	{0, "max-fetch", "SIZE", "refuse to be sent more bytes, such as 500M (default 64G; 0: no bound)",           \
+	 CLI_SIZE(T, at.options.fetch_max)}
+
 struct peer {
 	const struct cli *cli;
 	struct cel_peer_options options;

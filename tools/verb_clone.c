@@ -32,6 +32,7 @@ struct clone_tool {
 static const struct cli_option OPTIONS[] = {
 	{0, "no-index", NULL, "do not build the indexes", CLI_FLAG(struct clone_tool, is_without_index)},
 	PEER_OPTIONS(struct clone_tool, peer),
+	MAX_FETCH_OPTION(struct clone_tool, peer),
 	JOBS_OPTION_FOR(struct clone_tool, index, "threads for the indexes"),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTIONS_TALK,

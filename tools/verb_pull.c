@@ -18,6 +18,7 @@ static const struct cli_option OPTIONS[] = {
 	POLICY_OPTION(struct pull_tool, options, "of conflicts: fail (default), ours, theirs or newest"),
 	DRY_RUN_OPTION_FOR(struct pull_tool, options, "say what would happen; what was fetched stays, no collection moves"),
 	PEER_OPTIONS(struct pull_tool, peer),
+	MAX_FETCH_OPTION(struct pull_tool, peer),
 	JOBS_OPTION_FOR(struct pull_tool, options, "threads for the index"),
 	NO_INDEX_OPTION(struct pull_tool, options),
 	INDEX_OPTIONS(struct pull_tool, options),

@@ -131,7 +131,10 @@ int cel_peer_open(struct cel_store *store, const struct cel_place *place, const 
 	p->own = store;
 	int rc = open_place(p, store, place, options, e);
 	if (rc == 0) {
-		struct session_client client = {.store = p->store};
+		struct session_client client = {
+			.store = p->store,
+			.receive_max = options->fetch_max > 0 ? options->fetch_max : RECEIVE_MAX_DEFAULT,
+		};
 		if (store != NULL) {
 			sync_side_init(&p->side, store);
 			client.side = &p->side;

@@ -16,7 +16,6 @@
 #include "pump.h"
 #include "sync_side.h"
 
-#define PUSH_MAX_DEFAULT (UINT64_C(64) << 30)
 
 struct head {
 	char name[CEL_NAME_MAX + 1];
@@ -159,7 +158,7 @@ int cel_serve_fd(struct cel_store *store, const struct cel_serve_options *option
 	struct serving_options inner = {
 		.access = {.rules = rules, .n = options->n_allow, .is_read_only = options->is_read_only},
 		.is_checking_store = true, .socket = options->socket, .is_without_index = options->is_without_index,
-		.receive_max = options->push_max > 0 ? options->push_max : PUSH_MAX_DEFAULT,
+		.receive_max = options->push_max > 0 ? options->push_max : RECEIVE_MAX_DEFAULT,
 		.on_progress = options->on_progress, .context = options->context};
 	struct serving *s;
 	struct pump pump;

@@ -6,6 +6,8 @@
 #include "db.h"
 #include "session.h"
 
+#define RECEIVE_MAX_DEFAULT (UINT64_C(64) << 30) /* bytes that come from another store at a time */
+
 struct serving_options {
 	struct access access;
 	bool is_checking_store; /* the client must mean this very store, */

@@ -45,7 +45,7 @@ struct session_client {
 	const struct sync_side *side; /* NULL: only listing */
 	const char *store;            /* which store of the other side is meant: its path there */
 	bool is_uncompressed;
-	uint64_t receive_max; /* bytes that one fetch may bring; 0: no bound */
+	uint64_t receive_max; /* bytes that all fetches may bring; 0: no bound */
 };
 int session_call_new(struct session **out, const struct session_client *client, struct cel_error *e);
 void session_free(struct session *s);
@@ -86,7 +86,8 @@ void session_progress(const struct session *s, struct session_progress *out);
 
 typedef int session_entry_fn(void *context, const struct sync_entry *entry, struct cel_error *e);
 /* The collections that may be read, by name; only those that begin with prefix ("" for all). What `each` returns, unless 0, ends
- * the session. */
+ * the session, and so do more of them than SESSION_LIST_MAX. */
+#define SESSION_LIST_MAX (1u << 20)
 int session_list(struct session *s, const char *prefix, session_entry_fn *each, void *context, struct cel_error *e);
 
 struct session_fetch_options {

@@ -45,6 +45,7 @@ int session_list(struct session *s, const char *prefix, session_entry_fn *each, 
 	if (rc < 0)
 		return rc;
 	struct message m = {.type = MESSAGE_LIST, .list.prefix = slice_text(prefix)};
+	s->n_entries = 0;
 	s->each = each;
 	s->each_context = context;
 	return begun(s, session_put(s, &m, e));
@@ -106,6 +107,8 @@ static int take_entry(struct session *s, const struct message_entry *m, struct c
 	struct sync_entry entry = {.can_write = m->can_write != 0, .tip = m->tip, .generation = m->generation, .time = m->time,
 				   .records = m->records};
 	struct cel_error why;
+	if (++s->n_entries > SESSION_LIST_MAX)
+		return error_set(e, CEL_EPROTOCOL, "a list of more than %u names", SESSION_LIST_MAX);
 	if (m->name.size == 0)
 		return error_set(e, CEL_EPROTOCOL, "a collection without a name");
 	memcpy(entry.name, m->name.data, m->name.size);

@@ -49,7 +49,7 @@ struct taking {
 	uint32_t n_page;
 	struct sync_ask *asks;
 	uint32_t n_asks, at;
-	uint64_t bytes, bytes_max;
+	uint64_t bytes_max;
 	struct sync_taken result;
 };
 
@@ -78,6 +78,7 @@ struct session {
 	enum request request;
 	struct giving give;
 	struct taking take;
+	uint64_t bytes_taken; /* by this push, or by all fetches */
 
 	/* server */
 	struct session_server server;
@@ -86,6 +87,7 @@ struct session {
 	/* client */
 	struct session_client client;
 	session_entry_fn *each;
+	uint32_t n_entries; /* of this list */
 	void *each_context;
 	struct session_fetched *fetched;
 	struct session_pushed *pushed;

@@ -28,6 +28,8 @@ int taking_begin(struct session *s, const struct sync_take_options *options, str
 {
 	struct taking *t = &s->take;
 	*t = (struct taking){.bytes_max = options->receive_max};
+	if (!s->is_client)
+		s->bytes_taken = 0;
 	t->asks = mem_calloc(ASKS_MAX, sizeof *t->asks);
 	int rc = t->asks == NULL ? error_nomem(e, ASKS_MAX * sizeof *t->asks) : 0;
 	if (rc == 0)
@@ -106,13 +108,14 @@ static int take_offer(struct session *s, const struct message_offer *m, struct c
 	return is_wanted && m->commits > 0 ? 0 : finish(s, e);
 }
 
-static int count_bytes(struct taking *t, struct slice bytes, struct cel_error *e)
+/* Of a push, or of all fetches of the session: who asks for one after the other has one bound for what it will come to. */
+static int count_bytes(struct session *s, struct slice bytes, struct cel_error *e)
 {
-	t->bytes += bytes.size;
-	if (t->bytes_max > 0 && t->bytes > t->bytes_max)
-		return error_set(e, CEL_EPROTOCOL, "more than the %llu bytes that may come at a time (cel-serve --max-push)",
-				 (unsigned long long)t->bytes_max);
-	return 0;
+	s->bytes_taken += bytes.size;
+	if (s->take.bytes_max == 0 || s->bytes_taken <= s->take.bytes_max)
+		return 0;
+	return error_set(e, CEL_EPROTOCOL, "more than the %llu bytes that may come %s", (unsigned long long)s->take.bytes_max,
+			 s->is_client ? "(--max-fetch)" : "at a time (cel-serve --max-push)");
 }
 
 static int take_commit(struct session *s, const struct message_commit *m, struct cel_error *e)
@@ -122,7 +125,7 @@ static int take_commit(struct session *s, const struct message_commit *m, struct
 		return error_set(e, CEL_EPROTOCOL, "more commits than were announced");
 	struct sync_commit c = {.cid = cid_of(CID_DAG_CBOR, m->block), .block = m->block, .trees = (unsigned)m->trees,
 				.records = m->records};
-	int rc = count_bytes(t, m->block, e);
+	int rc = count_bytes(s, m->block, e);
 	if (rc == 0)
 		rc = s->side->take_commit(t->taker, &c, e);
 	t->n_page++;
@@ -138,7 +141,7 @@ static int take_answer(struct session *s, const struct message *m, struct cel_er
 	bool is_data = m->type == MESSAGE_DATA, is_end = is_data && m->data.is_last != 0;
 	if (t->at == t->n_asks || is_data != (t->asks[t->at].kind == SYNC_PATCH))
 		return session_unexpected(m, e);
-	int rc = count_bytes(t, is_data ? m->data.bytes : m->block.block, e);
+	int rc = count_bytes(s, is_data ? m->data.bytes : m->block.block, e);
 	if (rc == 0)
 		rc = is_data ? s->side->take_patch(t->taker, m->data.bytes, is_end, e)
 			     : s->side->take_block(t->taker, m->block.block, &is_end, e);

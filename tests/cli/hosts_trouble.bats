@@ -83,6 +83,37 @@ forced() {
 	done
 }
 
+@test "--max-fetch: more than that is refused, and nothing of it stays" {
+	two_stores
+	cel create -q --store other --dim 128 many
+	rows -n 3000 -d 128 many.npy
+	cel-build -q --no-index --store other --id-prefix x many many.npy # 1.5 MB
+	(cd store && find . | sort) >before
+	refuses 76 "--max-fetch" cel pull -q --max-fetch 1M many "$there:many"
+	refuses 66 "many" cel show many
+	refuses 76 "--max-fetch" cel pull -q --max-fetch 1M many ./other:many
+	refuses 76 "--max-fetch" cel-merge -q --max-fetch 1M words "$there:many"
+	refuses 76 "--max-fetch" cel-diff --max-fetch 1M words "$there:many"
+	(cd store && find . | sort) | diff before -
+	exits 0 cel gc --dry-run --grace 0
+	[[ "$output" == $'blocks\t0\t0\nsegments\t0\t0\n'* ]]
+	add other 1
+	exits 0 cel pull -q --max-fetch 1M words "$there:words" # control: a small one
+	exits 0 cel pull -q --max-fetch 0 many "$there:many"
+	exits 64 cel pull --max-fetch much many "$there:many"
+
+	# of a clone it is a bound for all collections together
+	cel create -q --store other --dim 128 again
+	rows -n 1500 -d 128 --seed 2 again.npy
+	cel-build -q --no-index --store other --id-prefix y again again.npy
+	refuses 76 "--max-fetch" cel clone -q --max-fetch 500K "$there" copy
+	[ ! -e copy ]
+	exits 76 cel clone --no-index --max-fetch 2M "$there" copy
+	[[ $stderr == *"again: "*"fetched"*"--max-fetch"* ]]
+	exits 0 cel clone -q --no-index --max-fetch 3M "$there" copy
+	CEL_STORE=copy cel fsck
+}
+
 @test "wrong options of cel-serve" {
 	two_stores
 	refuses 64 "either --stdio or --socket PATH is needed" cel-serve --store other

@@ -406,6 +406,92 @@ static void changed_messages_are_refused(void **state)
 	assert_true(cid_equal(&a, &b));
 }
 
+/* ---- more than was to come */
+
+static int count_entry(void *context, const struct sync_entry *entry, struct cel_error *error)
+{
+	(void)entry, (void)error;
+	++*(uint32_t *)context;
+	return 0;
+}
+
+/* Two collections of one size in one session: how many came, and how the last one ended. */
+static int fetch_two(uint64_t bound, int *rc)
+{
+	static const char *const NAMES[] = {"words", "more"};
+	struct session_client call = {.side = &here.side, .store = "/there", .receive_max = bound};
+	struct session_server serve = {.side = &there.side};
+	struct session_fetched f;
+	struct wire w = {0};
+	int n = 0;
+	assert_ok(session_call_new(&w.client, &call, &e));
+	assert_ok(session_serve_new(&w.server, &serve, &e));
+	do {
+		assert_ok(session_fetch(w.client, NAMES[n], NULL, &f, &e));
+		*rc = wire_run(&w);
+		n += *rc == 0;
+	} while (*rc == 0 && n < 2);
+	wire_free(&w);
+	return n;
+}
+
+/* A client's bound is for all its fetches together: what is over it leaves nothing, what came whole before stays. */
+static void a_bound_on_what_comes(void **state)
+{
+	int rc = 0, n = 0;
+	uint64_t one = 0, bound = 1 << 10;
+	host_create(&there, "more", &schema);
+	host_commit(&there, "more", &(struct edits){0, 1, 400, 3}, 12);
+	host_commit(&there, "more", &(struct edits){0, 9, 400, 4}, 13);
+	for (; n < 2; bound += bound / 4) {
+		n = fetch_two(bound, &rc);
+		if (n < 2)
+			assert_true(rc == CEL_EPROTOCOL && strstr(e.message, "--max-fetch") != NULL);
+		assert_int_equal(count_refs(&here, "fetched/"), n);
+		assert_int_equal(count_refs(&here, "quarantine/"), 0);
+		one = n == 1 && one == 0 ? bound : one;
+		if (n < 2) { /* from the beginning, or the first one would not come again */
+			host_close(&here);
+			remove_tree(here.path);
+			host_new(&here, directory, 0);
+		}
+	}
+	assert_true(one > 100000 && bound > one + one / 2);
+	(void)state;
+}
+
+static void a_list_without_end(void **state)
+{
+	(void)state;
+	BUF_CLEANUP struct buf block = {0}, frames = {0};
+	struct session_client call = {.store = "/there"};
+	struct session *client;
+	struct slice out;
+	uint32_t n = 0;
+	uint8_t id[STORE_ID_SIZE] = {0};
+	assert_ok(schema_encode(&schema, &block, &e));
+	assert_ok(session_call_new(&client, &call, &e));
+	assert_ok(session_list(client, "", count_entry, &n, &e));
+	assert_ok(session_output(client, &out, &e));
+	session_sent(client, out.size);
+	struct message hello = {.type = MESSAGE_HELLO, .hello = {.magic = slice_text(MESSAGE_MAGIC), .version = CEL_FORMAT_PROTOCOL,
+				.frame_max = FRAME_MAX, .software = slice_text("x"), .store_id = slice_make(id, sizeof id),
+				.store = slice_text("")}};
+	struct message entry = {.type = MESSAGE_ENTRY, .entry = {.name = slice_text("words"), .schema = buf_slice(&block),
+				.tip = cid_of(CID_DAG_CBOR, slice_text("x"))}};
+	assert_ok(message_put(&hello, &frames, &e));
+	assert_ok(session_receive(client, buf_slice(&frames), &e));
+	buf_clear(&frames);
+	for (int i = 0; i < 1024; i++)
+		assert_ok(message_put(&entry, &frames, &e));
+	int rc = 0;
+	for (uint32_t i = 0; i <= SESSION_LIST_MAX / 1024 && rc == 0; i++)
+		rc = session_receive(client, buf_slice(&frames), &e);
+	assert_code(CEL_EPROTOCOL, rc);
+	assert_int_equal(n, SESSION_LIST_MAX);
+	session_free(client);
+}
+
 /* ---- stores that break the rules */
 
 static uint64_t other_hash(uint32_t level, uint32_t attempt, struct slice key)
@@ -711,6 +797,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(changed_messages_are_refused),
+		T(a_bound_on_what_comes),
+		T(a_list_without_end),
 		T(trees_that_break_the_rules_are_refused),
 		T(what_is_no_message_is_refused),
 		T(only_what_was_offered_is_given),

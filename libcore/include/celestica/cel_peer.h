@@ -28,6 +28,7 @@ struct cel_peer_options {
 	double lock_wait;  /* seconds that a push may wait there for another writer */
 	double rate;       /* bytes a second each way; 0: no limit */
 	bool is_pushing;   /* something is to be written there */
+	uint64_t fetch_max; /* bytes that all fetches together may bring, unpacked; 0: 64 GiB. If there come more: CEL_EPROTOCOL */
 	cel_progress_fn *on_progress; /* may be NULL */
 	void *context;
 };
