@@ -1,36 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Suggestions: the names at the smallest edit distance (insert, delete, replace, swap of two neighbours), if that is at most
- * a third of the name, or which begin with what was typed. The distance of two names is the last cell of the usual
- * table, of which three rows are kept. */
-#include "buf.h"
+ * a third of the name, or which begin with what was typed. */
 #include "error.h"
 #include "lookup.h"
 
-enum { NEAR_MAX = 3, ROW = STORE_REF_MAX + 1 };
-
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-	unsigned least = a < b ? a : b;
-	return least < c ? least : c;
-}
-
-static unsigned edit_distance(const char *a, const char *b)
-{
-	unsigned rows[3][ROW];
-	size_t size_a = strnlen(a, ROW - 1), size_b = strnlen(b, ROW - 1);
-	for (size_t j = 0; j <= size_b; j++)
-		rows[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= size_a; i++) {
-		unsigned *row = rows[i % 3], *before = rows[(i + 2) % 3], *before2 = rows[(i + 1) % 3];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= size_b; j++) {
-			row[j] = min3(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before2[j - 2] + 1 < row[j])
-				row[j] = before2[j - 2] + 1;
-		}
-	}
-	return rows[size_a % 3][size_b];
-}
+enum { NEAR_MAX = 3 };
 
 int near_error(struct store_read *read, const char *what, const char *prefix, const char *name, struct cel_error *e)
 {
@@ -41,7 +15,7 @@ int near_error(struct store_read *read, const char *what, const char *prefix, co
 	int rc;
 	while ((rc = store_read_next_ref(read, prefix, position, &cid, e)) == 1) {
 		const char *candidate = position + strlen(prefix);
-		unsigned distance = strncmp(candidate, name, strlen(name)) == 0 ? 1 : edit_distance(name, candidate);
+		unsigned distance = strncmp(candidate, name, strlen(name)) == 0 ? 1 : cel_edit_distance(name, candidate);
 		n_refs++;
 		if (distance < best)
 			n = 0;

@@ -72,5 +72,9 @@ struct cel_schema {
 	char model[256]; /* free text, UTF-8, may be empty */
 };
 
+/* How far a mistyped word is from another: the least number of letters (bytes) to put in, to leave out, to replace, or to swap with the
+ * next one (Damerau and Levenshtein, no letter twice). UINT_MAX if one of them has more than 255. */
+unsigned cel_edit_distance(const char *a, const char *b);
+
 /* The kernels in use: "scalar", "avx2", "avx512", "neon". CEL_EUNAVAILABLE if CEL_SIMD names one the CPU lacks. */
 int cel_simd_name(const char **out, struct cel_error *e);
