@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "error.h"
 
@@ -74,6 +75,20 @@ void *mem_alloc_aligned(size_t alignment, size_t size)
 	if (p != NULL)
 		memset(p, 0, rounded);
 	return p;
+}
+
+void *mem_map(size_t size)
+{
+	if (is_failing())
+		return NULL;
+	void *p = mmap(NULL, size > 0 ? size : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return p != MAP_FAILED ? p : NULL;
+}
+
+void mem_unmap(void *p, size_t size)
+{
+	if (p != NULL)
+		munmap(p, size > 0 ? size : 1);
 }
 
 void *mem_dup(const void *data, size_t size)

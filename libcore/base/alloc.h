@@ -20,6 +20,11 @@ void *mem_dup(const void *data, size_t size);
 char *mem_strdup(const char *text);
 void mem_free(void *p); /* also what mem_alloc_aligned returned */
 
+/* Many pages, zeroed, of which only those that are touched cost anything: from the system, past malloc, of which a debugging one
+ * marks every byte. Given back by mem_unmap alone, with the same size. */
+void *mem_map(size_t size);
+void mem_unmap(void *p, size_t size); /* NULL is fine */
+
 /* Tests: the Nth allocation from now on fails (1 = the next), every later one succeeds; 0 turns it off. */
 void mem_fault_set(uint64_t nth);
 /* Allocations since mem_fault_set; lets a test stop when the fault was never reached. */

@@ -32,7 +32,7 @@ enum state { OPEN, FULL, SORTING, SORTED };
 
 struct extsort {
 	uint8_t *memory;
-	size_t chunk_size;
+	size_t memory_size, chunk_size;
 	char *own_directory;
 	extsort_directory_fn *ask; /* NULL: the directory is there */
 	void *ask_context;
@@ -71,7 +71,8 @@ int extsort_new(size_t memory_limit, uint32_t threads, const char *directory, st
 	size_t write_size = memory_limit / 16 < WRITE_BUFFER_MAX ? memory_limit / 16 & ~(size_t)63 : WRITE_BUFFER_MAX;
 	s->chunk_size = (memory_limit - write_size) / CHUNKS & ~(size_t)63;
 	s->threads = threads;
-	s->memory = mem_alloc(memory_limit);
+	s->memory_size = memory_limit;
+	s->memory = mem_map(memory_limit);
 	if (directory != NULL)
 		s->own_directory = mem_strdup(directory);
 	s->spill.file.fd = -1;
@@ -115,7 +116,7 @@ void extsort_free(struct extsort *s)
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	mem_free(s->own_directory);
-	mem_free(s->memory);
+	mem_unmap(s->memory, s->memory_size);
 	mem_free(s);
 }
 

@@ -96,10 +96,20 @@ static void check_alloc_faults(void **state)
 	assert_null(mem_dup("abc", 3));
 	mem_fault_set(1);
 	assert_null(mem_strdup("abc"));
+	mem_fault_set(1);
+	assert_null(mem_map(100));
 	mem_fault_set(0);
 	mem_free(p);
 	mem_free(q);
 	mem_free(NULL);
+	const size_t SIZE = (64u << 20) + 1;
+	uint8_t *pages = mem_map(SIZE);
+	assert_non_null(pages);
+	assert_int_equal(pages[0] | pages[SIZE - 1], 0);
+	pages[0] = pages[SIZE - 1] = 1;
+	mem_unmap(pages, SIZE);
+	mem_unmap(NULL, SIZE);
+	assert_null(mem_map(SIZE_MAX / 2));
 }
 
 static void check_grow(void **state)
