@@ -36,7 +36,8 @@ if shutil.which("cel-diff") is None:
 
 
 def run(command):
-    return subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    argv = ["bash", "-o", "pipefail", "-c", command] if set(command) & set("$|") else command.split()
+    return subprocess.run(argv, capture_output=True, text=True)
 
 
 class Flipped:

@@ -20,12 +20,12 @@ make_two() {
 	mv a.ids ids
 }
 
-# c: linked vectors in a segment.
+# c: linked vectors in a segment, to which they go soon if there is little memory.
 make_all() {
 	make_two
 	cel create -q --dim 600 c
-	rows -n 2000 -d 600 c.npy
-	cel-build -q --no-index --id-prefix r c c.npy
+	rows -n 250 -d 600 c.npy
+	cel-build -q --no-index --memory 8M --id-prefix r c c.npy
 	[ -n "$(ls store/segments)" ]
 }
 
