@@ -70,7 +70,7 @@ static void update_to(struct ref_updates *u, const char *ref, const struct cid *
 static int merged_ref(const struct merging *m, const char *rev, const struct cid *tip, char out[STORE_REF_MAX],
 		      struct cel_error *e)
 {
-	uint8_t id[STORE_ID_SIZE] = {0};
+	uint8_t id[STORE_ID_SIZE];
 	char hex[2 * STORE_ID_SIZE + 1], name[CEL_CID_TEXT_SIZE + CEL_NAME_MAX], ref[DB_REF_MAX];
 	struct cid head;
 	if (m->options.origin != NULL) { /* STORE/THEIRS already */
@@ -78,7 +78,7 @@ static int merged_ref(const struct merging *m, const char *rev, const struct cid
 		return 0;
 	}
 	int rc = m->theirs == m->ours ? store_batch_id(m->batch, id, e) : store_read_id(m->theirs, id, e);
-	if (rc < 0 && rc != CEL_ENOTFOUND) /* an old store, never written to since, stands as zeros */
+	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < STORE_ID_SIZE; i++)
 		snprintf(hex + 2 * i, 3, "%02x", id[i]);

@@ -10,13 +10,12 @@ static int side_identify(void *context, uint8_t id[STORE_ID_SIZE], struct cel_er
 {
 	struct cel_store *store = context;
 	struct store_read *read;
-	memset(id, 0, STORE_ID_SIZE);
 	int rc = store_read_begin(store->store, &read, e);
 	if (rc < 0)
 		return rc;
 	rc = store_read_id(read, id, e);
 	store_read_end(read);
-	return rc == CEL_ENOTFOUND ? 0 : rc; /* an old store, never written to since, stands as zeros */
+	return rc;
 }
 
 static int fill_entry(struct store_read *read, struct sync_entry *out, struct cel_error *e)

@@ -11,7 +11,6 @@
 #include "alloc.h"
 #include "error.h"
 #include "figures.h"
-#include "identity.h"
 #include "lock.h"
 
 #define RAW_IN_MEMORY ((size_t)4 << 20) /* at most; and nodes */
@@ -48,9 +47,7 @@ int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_ba
 		return error_nomem(e, sizeof *b);
 	b->store = s;
 	store_batch_set_limits(b, STORE_BATCH_MEMORY, 1);
-	int rc = identity_make(b->new_id, e);
-	if (rc == 0)
-		rc = writer_lock_acquire(s->path, lock_wait_seconds, &b->lock_fd, e);
+	int rc = writer_lock_acquire(s->path, lock_wait_seconds, &b->lock_fd, e);
 	if (rc < 0) {
 		mem_free(b);
 		return rc;

@@ -10,7 +10,6 @@
 #include "alloc.h"
 #include "batch_impl.h"
 #include "error.h"
-#include "identity.h"
 #include "refs.h"
 #include "regular.h"
 
@@ -173,8 +172,6 @@ static int put_last(struct commit_job *job, MDB_txn *txn)
 		rc = lease_drop(txn, env->leases, &job->lease);
 	for (size_t i = 0; i < job->n_updates && rc == 0; i++)
 		rc = refs_move(env, txn, &job->updates[i], job->time);
-	if (rc == 0)
-		rc = identity_put(env, txn, job->batch->new_id);
 	if (rc == 0 && job->batch->is_irregular)
 		rc = regular_drop(env, txn);
 	return rc;

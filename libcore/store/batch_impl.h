@@ -11,7 +11,6 @@
 struct store_batch {
 	struct store *store;
 	int lock_fd;
-	uint8_t new_id[STORE_ID_SIZE]; /* the store's from the commit on, if it has none */
 	bool is_over;               /* committed, or failed somewhere: nothing but freeing may follow */
 	bool is_irregular;          /* the mark goes with the commit */
 	MDB_txn *txn;               /* for looking into LMDB; NULL until needed */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store's id: 128 random bits in the meta table, by which other stores remember what they have merged from it. A new
- * store has one; one that was made without gets it with its next commit. */
+/* A store's id: 128 random bits in the meta table, by which other stores remember what they have merged from it: there
+ * from the start and never changed. */
 #include <errno.h>
 #include <sys/random.h>
 
@@ -19,11 +19,9 @@ int identity_get(struct env *env, MDB_txn *txn, uint8_t id[STORE_ID_SIZE], struc
 {
 	MDB_val key = val_make("id", 2), value;
 	int rc = mdb_get(txn, env->meta, &key, &value);
-	if (rc == MDB_NOTFOUND)
-		return error_set(e, CEL_ENOTFOUND, "%s has no id yet", env->path);
-	if (rc != 0)
+	if (rc != 0 && rc != MDB_NOTFOUND)
 		return env_error(env, rc, 0, "reading the id of the store", e);
-	if (value.mv_size != STORE_ID_SIZE)
+	if (rc == MDB_NOTFOUND || value.mv_size != STORE_ID_SIZE)
 		return error_set(e, CEL_ECORRUPT, "%s: the id of the store is damaged", env->path);
 	memcpy(id, value.mv_data, STORE_ID_SIZE);
 	return 0;
@@ -32,8 +30,7 @@ int identity_get(struct env *env, MDB_txn *txn, uint8_t id[STORE_ID_SIZE], struc
 int identity_put(struct env *env, MDB_txn *txn, const uint8_t id[STORE_ID_SIZE])
 {
 	MDB_val key = val_make("id", 2), value = val_make(id, STORE_ID_SIZE);
-	int rc = mdb_put(txn, env->meta, &key, &value, MDB_NOOVERWRITE);
-	return rc == MDB_KEYEXIST ? 0 : rc;
+	return mdb_put(txn, env->meta, &key, &value, 0);
 }
 
 int store_batch_id(struct store_batch *b, uint8_t id[STORE_ID_SIZE], struct cel_error *e)
@@ -44,9 +41,5 @@ int store_batch_id(struct store_batch *b, uint8_t id[STORE_ID_SIZE], struct cel_
 		return rc;
 	rc = identity_get(&b->store->env, txn, id, e);
 	env_end(&b->store->env, txn);
-	if (rc == CEL_ENOTFOUND) {
-		memcpy(id, b->new_id, STORE_ID_SIZE);
-		return 0;
-	}
 	return rc;
 }

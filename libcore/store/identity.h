@@ -7,7 +7,7 @@
 #include "store.h"
 
 int identity_make(uint8_t id[STORE_ID_SIZE], struct cel_error *e);
-int identity_get(struct env *env, MDB_txn *txn, uint8_t id[STORE_ID_SIZE], struct cel_error *e); /* CEL_ENOTFOUND */
-int identity_put(struct env *env, MDB_txn *txn, const uint8_t id[STORE_ID_SIZE]); /* unless it has one; an LMDB code */
+int identity_get(struct env *env, MDB_txn *txn, uint8_t id[STORE_ID_SIZE], struct cel_error *e); /* CEL_ECORRUPT */
+int identity_put(struct env *env, MDB_txn *txn, const uint8_t id[STORE_ID_SIZE]); /* an LMDB code */
 
 #endif

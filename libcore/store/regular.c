@@ -3,7 +3,7 @@
  * up for it. What a node of a regular tree ends with is known from its neighbours alone, so subtrees of one may be put into another
  * unread. One cannot see from a tree whether it is regular without reading all of it; but every tree of a store was built here,
  * key by key, so a store knows of all of them. A new one has the mark, and loses it for good with the first tree that is
- * not regular. A store that was made before there was the mark has none. */
+ * not regular. */
 #include "regular.h"
 
 #include "batch_impl.h"

@@ -81,8 +81,7 @@ int store_read_logs(struct store_read *r,
 		    int (*each)(void *context, const char *ref, const struct store_log_entry *entry, struct cel_error *e),
 		    void *context, struct cel_error *e);
 
-/* The store's random id, by which others remember what they have merged from it. CEL_ENOTFOUND: made before stores had one,
- * and not written to since. */
+/* The store's random id, by which others remember what they have merged from it. */
 #define STORE_ID_SIZE 16
 int store_read_id(struct store_read *r, uint8_t id[STORE_ID_SIZE], struct cel_error *e);
 /* 1 if the store says that all its trees are regular (regular.c), else 0. */
@@ -124,7 +123,7 @@ int store_read_begin_with(struct store *s, struct store_batch *batch, struct sto
  * store's and the batch's are, as far as is known, else 0. */
 void store_batch_set_irregular(struct store_batch *b);
 int store_batch_is_regular(struct store_batch *b, struct cel_error *e);
-/* The id that the store has, or will have when the batch is committed. */
+/* As store_read_id. */
 int store_batch_id(struct store_batch *b, uint8_t id[STORE_ID_SIZE], struct cel_error *e);
 void store_batch_free(struct store_batch *b); /* without commit: everything of the batch is dropped */
 

@@ -82,7 +82,7 @@ typedef int sync_block_fn(void *context, struct slice block, struct cel_error *e
 
 struct sync_side {
 	void *context;
-	int (*identify)(void *context, uint8_t id[STORE_ID_SIZE], struct cel_error *e); /* zeros: it has none yet */
+	int (*identify)(void *context, uint8_t id[STORE_ID_SIZE], struct cel_error *e);
 	/* The first collection behind the name `after`: 1, 0 at the end. can_write is for the session to set. */
 	int (*list)(void *context, const char *after, struct sync_entry *out, struct cel_error *e);
 
