@@ -11,6 +11,7 @@
 
 #include "array.h"
 #include "json_line.h"
+#include "fetched_tags.h"
 #include "option_groups.h"
 #include "peer.h"
 #include "stats.h"
@@ -21,6 +22,7 @@
 struct clone_tool {
 	struct cli cli;
 	struct peer peer;
+	struct fetched_tags tags;
 	struct cel_index_options index;
 	bool is_without_index;
 	struct cel_store *store;
@@ -31,6 +33,7 @@ struct clone_tool {
 
 static const struct cli_option OPTIONS[] = {
 	{0, "no-index", NULL, "do not build the indexes", CLI_FLAG(struct clone_tool, is_without_index)},
+	NO_TAGS_OPTION(struct clone_tool, tags),
 	PEER_OPTIONS(struct clone_tool, peer),
 	MAX_FETCH_OPTION(struct clone_tool, peer),
 	JOBS_OPTION_FOR(struct clone_tool, index, "threads for the indexes"),
@@ -76,6 +79,12 @@ static int find_names(struct clone_tool *tool)
 	return rc < 0 ? cli_fail(&tool->cli, &e) : 0;
 }
 
+static int clone_tags(struct clone_tool *tool, const char *name)
+{
+	int status = fetched_tags_list(&tool->tags, &tool->cli, tool->connection, name);
+	return status != 0 ? status : fetched_tags_adopt(&tool->tags, &tool->cli, tool->store, name, name, false);
+}
+
 static int clone_collection(struct clone_tool *tool, const char *name)
 {
 	struct cel_fetch_result fetched;
@@ -85,14 +94,14 @@ static int clone_collection(struct clone_tool *tool, const char *name)
 		return cli_fail(&tool->cli, &e);
 	if (rc > 0) {
 		cli_say(&tool->cli, "%s: is here already ('cel pull' brings what is new)", name);
-		return 0;
+		return clone_tags(tool, name); /* it may have broken off before them */
 	}
 	int status = peer_fetch(&tool->peer, tool->connection, name, false, &fetched);
 	if (status != 0)
 		return status;
 	peer_say_fetched(&tool->peer, name, &fetched, tool->connection);
 	rc = cel_collection_create_from(tool->store, name, fetched.commit, &e);
-	return rc < 0 ? cli_fail(&tool->cli, &e) : 0;
+	return rc < 0 ? cli_fail(&tool->cli, &e) : clone_tags(tool, name);
 }
 
 static int build_indexes(struct clone_tool *tool)
@@ -212,6 +221,7 @@ int verb_clone(int argc, char **argv)
 	}
 	int status = run(&tool, text);
 	cel_store_free(tool.store);
+	fetched_tags_free(&tool.tags);
 	free(tool.names);
 	return cli_finish(cli, status);
 }

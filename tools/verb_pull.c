@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cel pull: what is new in another store is fetched, then merged, or becomes the collection if there is none of that name. */
+#include <string.h>
+
+#include "fetched_tags.h"
 #include "merged.h"
 #include "option_groups.h"
 #include "peer.h"
@@ -8,6 +11,7 @@
 struct pull_tool {
 	struct cli cli;
 	struct peer peer;
+	struct fetched_tags tags;
 	struct merged merged;
 	struct cel_merge_options options;
 	struct cel_place place;
@@ -17,6 +21,7 @@ static const struct cli_option OPTIONS[] = {
 	CLI_OPTION_STORE,
 	POLICY_OPTION(struct pull_tool, options, "of conflicts: fail (default), ours, theirs or newest"),
 	DRY_RUN_OPTION_FOR(struct pull_tool, options, "say what would happen; what was fetched stays, no collection moves"),
+	NO_TAGS_OPTION(struct pull_tool, tags),
 	PEER_OPTIONS(struct pull_tool, peer),
 	MAX_FETCH_OPTION(struct pull_tool, peer),
 	JOBS_OPTION_FOR(struct pull_tool, options, "threads for the index"),
@@ -57,31 +62,63 @@ static int create(struct pull_tool *tool, struct cel_store *store, const struct 
 	return 0;
 }
 
-static int run(struct cli *cli, struct cel_store *store)
+/* The name of the collection there. */
+static void name_there(const struct pull_tool *tool, char out[CEL_NAME_MAX + 2])
 {
-	struct pull_tool *tool = cli->tool;
-	const char *name = cli->operands[0];
-	struct cel_fetch_result fetched;
-	struct cel_merge_result result;
+	snprintf(out, CEL_NAME_MAX + 2, "%.*s", (int)strcspn(tool->place.rev, "~@"), tool->place.rev);
+}
+
+static int fetch(struct pull_tool *tool, struct cel_store *store, struct cel_fetch_result *fetched)
+{
+	char name[CEL_NAME_MAX + 2];
 	struct cel_peer *peer;
-	struct cel_error e;
 	int status = peer_open(&tool->peer, store, &tool->place, &peer);
 	if (status != 0)
 		return status;
-	status = peer_fetch(&tool->peer, peer, tool->place.rev, false, &fetched);
+	name_there(tool, name);
+	status = peer_fetch(&tool->peer, peer, tool->place.rev, false, fetched);
 	if (status == 0)
-		peer_say_fetched(&tool->peer, cli->operands[1], &fetched, peer);
+		peer_say_fetched(&tool->peer, tool->cli.operands[1], fetched, peer);
+	if (status == 0)
+		status = fetched_tags_list(&tool->tags, &tool->cli, peer, name);
 	cel_peer_free(peer);
+	return status;
+}
+
+/* Tags are those of a collection: where it is merged into one of another name, they are not meant. */
+static int adopt_tags(struct pull_tool *tool, struct cel_store *store, bool is_new, const struct cel_fetch_result *fetched)
+{
+	const char *name = tool->cli.operands[0];
+	char there[CEL_NAME_MAX + 2];
+	name_there(tool, there);
+	if (!is_new && strcmp(there, name) != 0)
+		return 0;
+	return fetched_tags_adopt(&tool->tags, &tool->cli, store, name, fetched->commit, tool->options.is_dry_run);
+}
+
+static int merge(struct pull_tool *tool, struct cel_store *store, const struct cel_fetch_result *fetched)
+{
+	const char *name = tool->cli.operands[0];
+	struct cel_merge_result result;
+	struct cel_error e;
+	tool->options.origin = fetched->origin;
+	int rc = cel_merge(store, name, NULL, fetched->commit, &tool->options, &result, &e);
+	return merged_report(&tool->merged, name, &tool->options, rc, &result, &e);
+}
+
+static int run(struct cli *cli, struct cel_store *store)
+{
+	struct pull_tool *tool = cli->tool;
+	struct cel_fetch_result fetched;
+	struct cel_error e;
+	int status = fetch(tool, store, &fetched);
 	if (status != 0)
 		return status;
-	int rc = peer_has_collection(store, name, &e);
+	int rc = peer_has_collection(store, cli->operands[0], &e);
 	if (rc < 0)
 		return cli_fail(cli, &e);
-	if (rc == 0)
-		return create(tool, store, &fetched);
-	tool->options.origin = fetched.origin;
-	rc = cel_merge(store, name, NULL, fetched.commit, &tool->options, &result, &e);
-	return merged_report(&tool->merged, name, &tool->options, rc, &result, &e);
+	status = rc == 0 ? create(tool, store, &fetched) : merge(tool, store, &fetched);
+	return status != 0 ? status : adopt_tags(tool, store, rc == 0, &fetched);
 }
 
 int verb_pull(int argc, char **argv)
@@ -96,5 +133,7 @@ int verb_pull(int argc, char **argv)
 		return cli_usage(cli, "%s", e.message);
 	if (tool.place.kind == CEL_PLACE_HERE)
 		return cli_usage(cli, "'%s' names no other store (cel-merge merges what is in this one)", cli->operands[1]);
-	return cli_with_store(cli, false, run);
+	int status = cli_with_store(cli, false, run);
+	fetched_tags_free(&tool.tags);
+	return status;
 }

@@ -16,6 +16,7 @@
 #include "index_make.h"
 #include "local_socket.h"
 #include "pump.h"
+#include "record.h"
 #include "remotes.h"
 #include "serving.h"
 #include "ssh.h"
@@ -216,6 +217,28 @@ int cel_peer_list(struct cel_peer *peer, cel_peer_list_fn *call, void *context, 
 	int rc = check_usable(peer, e);
 	if (rc == 0)
 		rc = session_list(peer->session, "", tell_collection, &list, e);
+	return rc < 0 ? rc : converse(peer, e);
+}
+
+static int tell_tag(void *context, const struct sync_entry *entry, struct cel_error *e)
+{
+	if (record_check_collection_name(entry->name, NULL) < 0)
+		return error_set(e, CEL_EPROTOCOL, "a tag with a name that is none");
+	return tell_collection(context, entry, e);
+}
+
+int cel_peer_list_tags(struct cel_peer *peer, const char *collection, cel_peer_list_fn *call, void *context,
+		       struct cel_error *e)
+{
+	struct list_call list = {call, context};
+	char prefix[CEL_NAME_MAX + 2];
+	int rc = check_usable(peer, e);
+	if (rc == 0)
+		rc = record_check_collection_name(collection, e);
+	if (rc < 0)
+		return rc;
+	snprintf(prefix, sizeof prefix, "%s@", collection);
+	rc = session_list(peer->session, prefix, tell_tag, &list, e);
 	return rc < 0 ? rc : converse(peer, e);
 }
 

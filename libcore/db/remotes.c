@@ -66,8 +66,8 @@ static int origin_setting(const char *name, const char *id, char out[SETTING_NAM
 int remote_note_origin(struct cel_store *store, const char *name, const char *id, struct cel_error *e)
 {
 	char setting[SETTING_NAME_MAX], value[SETTING_VALUE_MAX];
-	if (strspn(id, "0") == strlen(id) || origin_setting(name, id, setting) < 0) /* a store without an id */
-		return 0;
+	if (origin_setting(name, id, setting) < 0)
+		return error_set(e, CEL_EINTERNAL, "the id '%.100s' of a store is none", id);
 	int rc = settings_get(store->store, setting, value, NULL);
 	return rc == CEL_ENOTFOUND ? settings_set(store->store, store->lock_wait, setting, "", false, e) : rc;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "sync_transfer.h"
+#include "tags.h"
 
 static int side_identify(void *context, uint8_t id[STORE_ID_SIZE], struct cel_error *e)
 {
@@ -34,20 +35,22 @@ static int fill_entry(struct store_read *read, struct sync_entry *out, struct ce
 	return 1;
 }
 
-static int side_list(void *context, const char *after, struct sync_entry *out, struct cel_error *e)
+static int side_list(void *context, const char *collection, const char *after, struct sync_entry *out, struct cel_error *e)
 {
 	struct cel_store *store = context;
 	struct store_read *read;
-	char position[STORE_REF_MAX] = "";
+	char position[STORE_REF_MAX] = "", prefix[STORE_REF_MAX] = HEADS_PREFIX;
 	*out = (struct sync_entry){0};
+	if (collection != NULL)
+		snprintf(prefix, sizeof prefix, TAGS_PREFIX "%.*s/", (int)CEL_NAME_MAX, collection);
 	if (*after != '\0')
-		snprintf(position, sizeof position, HEADS_PREFIX "%s", after);
+		snprintf(position, sizeof position, "%.*s%s", 2 * (int)CEL_NAME_MAX, prefix, after);
 	int rc = store_read_begin(store->store, &read, e);
 	if (rc < 0)
 		return rc;
-	rc = store_read_next_ref(read, HEADS_PREFIX, position, &out->tip, e);
+	rc = store_read_next_ref(read, prefix, position, &out->tip, e);
 	if (rc > 0) {
-		snprintf(out->name, sizeof out->name, "%.*s", (int)CEL_NAME_MAX, position + strlen(HEADS_PREFIX));
+		snprintf(out->name, sizeof out->name, "%.*s", (int)CEL_NAME_MAX, position + strlen(prefix));
 		rc = fill_entry(read, out, e);
 	}
 	store_read_end(read);

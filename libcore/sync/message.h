@@ -25,7 +25,8 @@
 #define FIELDS_end(F) F(uint, count, UINT64_MAX) F(bytes, digest, 32)
 #define FIELDS_packed(F) F(bytes, frames, FRAME_MAX)
 
-#define FIELDS_list(F) F(text, prefix, CEL_NAME_MAX)
+/* A prefix of names of collections; with an @ in it, a collection and a prefix of names of its tags, which the entries have then. */
+#define FIELDS_list(F) F(text, prefix, CEL_NAME_MAX + 1)
 #define FIELDS_entry(F)                                                                                            \
 	F(text, name, CEL_NAME_MAX) F(uint, can_write, 1) F(link, tip, 0) F(bytes, schema, 1024)                   \
 	F(uint, generation, INT64_MAX) F(uint, time, INT64_MAX) F(uint, records, INT64_MAX)

@@ -85,7 +85,7 @@ void session_progress(const struct session *s, struct session_progress *out);
  * greeting). Arguments are borrowed until the state is IDLE again, result structs are filled by then. */
 
 typedef int session_entry_fn(void *context, const struct sync_entry *entry, struct cel_error *e);
-/* The collections that may be read, by name; only those that begin with prefix ("" for all). What `each` returns, unless 0, ends
+/* The collections that may be read, by name; only those that begin with prefix ("" for all); or the tags of one, which "NAME@" asks for. What `each` returns, unless 0, ends
  * the session, and so do more of them than SESSION_LIST_MAX. */
 #define SESSION_LIST_MAX (1u << 20)
 int session_list(struct session *s, const char *prefix, session_entry_fn *each, void *context, struct cel_error *e);

@@ -83,7 +83,8 @@ struct session {
 	/* server */
 	struct session_server server;
 	bool is_listing; /* an answer to LIST is on its way */
-	char list_prefix[CEL_NAME_MAX + 1], list_after[CEL_NAME_MAX + 1];
+	char list_tags_of[CEL_NAME_MAX + 1]; /* "": collections */
+	char list_prefix[CEL_NAME_MAX + 2], list_after[CEL_NAME_MAX + 1];
 	/* client */
 	struct session_client client;
 	session_entry_fn *each;

@@ -25,7 +25,15 @@ static int take_list(struct session *s, const struct message_list *m, struct cel
 	if (memchr(m->prefix.data, '\0', m->prefix.size) != NULL)
 		return error_set(e, CEL_EPROTOCOL, "a LIST of a prefix with a NUL");
 	snprintf(s->list_prefix, sizeof s->list_prefix, "%.*s", (int)m->prefix.size, (const char *)m->prefix.data);
-	s->list_after[0] = '\0';
+	s->list_tags_of[0] = s->list_after[0] = '\0';
+	char *at = strchr(s->list_prefix, '@');
+	if (at != NULL) {
+		size_t size = (size_t)(at - s->list_prefix);
+		snprintf(s->list_tags_of, sizeof s->list_tags_of, "%.*s", (int)size, s->list_prefix);
+		if (record_check_collection_name(s->list_tags_of, NULL) < 0)
+			return error_set(e, CEL_EPROTOCOL, "a LIST of the tags of what is no collection");
+		memmove(s->list_prefix, at + 1, strlen(at + 1) + 1);
+	}
 	s->is_listing = true;
 	s->progress = (struct session_progress){0};
 	session_is_at(s, "list", "", 0, 0);
@@ -34,7 +42,7 @@ static int take_list(struct session *s, const struct message_list *m, struct cel
 
 static int put_entry(struct session *s, const struct sync_entry *entry, struct cel_error *e)
 {
-	unsigned rights = access_rights(&s->server.access, entry->name);
+	unsigned rights = access_rights(&s->server.access, s->list_tags_of[0] != '\0' ? s->list_tags_of : entry->name);
 	if ((rights & ACCESS_READ) == 0 || strncmp(entry->name, s->list_prefix, strlen(s->list_prefix)) != 0)
 		return 0;
 	BUF_CLEANUP struct buf schema = {0};
@@ -54,7 +62,8 @@ static int put_entry(struct session *s, const struct sync_entry *entry, struct c
 int session_serve_produce(struct session *s, struct cel_error *e)
 {
 	struct sync_entry entry;
-	int rc = s->side->list(s->side->context, s->list_after, &entry, e);
+	const char *tags_of = s->list_tags_of[0] != '\0' ? s->list_tags_of : NULL;
+	int rc = s->side->list(s->side->context, tags_of, s->list_after, &entry, e);
 	if (rc < 0)
 		return rc;
 	if (rc == 0) {

@@ -23,7 +23,7 @@
 #include "cid.h"
 #include "store.h"
 
-/* A collection as it is listed. */
+/* A collection, or a tag, as it is listed. */
 struct sync_entry {
 	char name[CEL_NAME_MAX + 1];
 	bool can_write;
@@ -83,8 +83,9 @@ typedef int sync_block_fn(void *context, struct slice block, struct cel_error *e
 struct sync_side {
 	void *context;
 	int (*identify)(void *context, uint8_t id[STORE_ID_SIZE], struct cel_error *e);
-	/* The first collection behind the name `after`: 1, 0 at the end. can_write is for the session to set. */
-	int (*list)(void *context, const char *after, struct sync_entry *out, struct cel_error *e);
+	/* The first collection, or tag of the collection unless that is NULL, behind the name `after`: 1, 0 at the end. can_write is for
+	 * the session to set. */
+	int (*list)(void *context, const char *collection, const char *after, struct sync_entry *out, struct cel_error *e);
 
 	/* CEL_ENOINPUT if there is no such rev. */
 	int (*give_begin)(void *context, const char *rev, struct sync_giver **out, struct cid *tip, struct cel_error *e);

@@ -94,6 +94,62 @@ fetched_refs() { mdb_dump -p -s refs "$1" | sed -n 's/^ \(fetched.*\)/\1/p'; }
 	same_commit near store
 }
 
+tags_at() { cel tag --store "$1" "${@:2}" | cut -f 1,2 | tr '\t\n' '= '; }
+
+@test "tags come along: those of what is fetched, and none is ever moved" {
+	two_stores
+	cel tag -q first words
+	add store 1
+	cel tag -q second words
+	cel tag -q both words~1
+	cel create -q --from words side
+	rows -n 2 --seed 9 --prefix side side.jsonl
+	cel-build -q --no-index side side.jsonl
+	cel tag -q aside side
+	exits 0 cel clone -q "host:$CEL_STORE" all
+	tags_at store >wanted
+	tags_at all | cmp - wanted
+	exits 0 cel fsck --store all
+	exits 0 cel clone -q --no-tags store without
+	[ -z "$(tags_at without)" ]
+	exits 0 cel clone store again words
+	[[ $stderr == *"words: 3 new tags: both, first, second"* ]]
+
+	# into what was cloned before there were any: what is fetched, and what was here
+	exits 0 cel pull --dry-run --store other words "host:$CEL_STORE:words"
+	[[ $stderr == *"dry run: words: 3 new tags: both, first, second"* ]]
+	[ -z "$(tags_at other)" ]
+	exits 0 cel pull --no-tags --store other words "host:$CEL_STORE:words~1"
+	[ -z "$(tags_at other)" ]
+	exits 0 cel pull -v --store other words "host:$CEL_STORE:words@first"
+	[[ $stderr == *"words: 2 new tags: both, first"*"outside of what was fetched: second"* ]]
+	exits 0 cel pull --store other words ./store:words
+	is_one_line "$(grep tag <<<"$stderr")" "words: 1 new tag: second"
+	exits 0 cel pull --store other words ./store:words
+	[[ $stderr != *tag* ]]
+
+	# one that is another commit here stays; one whose merge is refused does not come
+	cel tag -q --store other mine words~1
+	cel tag -q mine words
+	exits 0 cel pull --store other words ./store:words
+	is_one_line "$(grep tag <<<"$stderr")" "words: the tag mine is commit $(commit_of words) there" "stays as it is"
+	[ "$(commit_at other words@mine)" = "$(commit_of words~1)" ]
+	change store 4
+	change other 5
+	cel tag -q third words
+	exits 1 cel pull -q --store other words ./store:words
+	refuses 66 "third" cel show --store other words@third
+	exits 0 cel pull -q --policy ours --store other words ./store:words
+	[ "$(commit_at other words@third)" = "$(commit_of words)" ]
+
+	# a collection of another name: only if it is made
+	exits 0 cel pull -q --store other words2 ./store:words~1
+	[ "$(commit_at other words2@second)" = "$(commit_of words@second)" ]
+	cel tag -q fourth words
+	exits 0 cel pull -q --store other words2 ./store:words
+	refuses 66 "fourth" cel show --store other words2@fourth
+}
+
 @test "clone: what fails leaves nothing behind" {
 	two_stores
 	mkdir full

@@ -38,17 +38,32 @@ static int note(void *context, const struct sync_entry *entry, struct cel_error 
 	return 0;
 }
 
+static void tag(struct host *h, const char *ref, const char *name)
+{
+	struct store_batch *batch;
+	struct store_ref_update update = {.ref = ref, .has_new = true, .new = host_head(h, name), .message = "test"};
+	assert_ok(store_batch_begin(h->store.store, 0, &batch, &e));
+	assert_ok(store_batch_commit(batch, NULL, &update, 1, 0, &e));
+	store_batch_free(batch);
+}
+
 static void lists_what_may_be_read(void **state)
 {
 	(void)state;
 	struct access_rule rules[2];
+	tag(&there, "tags/words/v1", "words");
+	tag(&there, "tags/words/v2", "words");
+	tag(&there, "tags/photos/old", "photos");
 	assert_ok(access_rule_parse("words:r", &rules[0], &e));
 	const struct access words = {.rules = rules, .n = 1}, all = {0}, none = {.is_closed = true};
 	const struct {
 		const struct access *access;
 		const char *prefix, *expected;
 	} cases[] = {{&all, "", "photos 1 0,words 1 100,"}, {&all, "w", "words 1 100,"}, {&words, "", "words 0 100,"},
-		     {&none, "", ""}, {&all, "x", ""}};
+		     {&none, "", ""}, {&all, "x", ""},
+		     /* tags, which may be read as their collection may */
+		     {&all, "words@", "v1 1 100,v2 1 100,"}, {&words, "words@", "v1 0 100,v2 0 100,"}, {&words, "photos@", ""},
+		     {&all, "photos@", "old 1 0,"}, {&none, "words@", ""}, {&all, "words@v2", "v2 1 100,"}, {&all, "word@", ""}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct wire w;
 		char text[200] = "";

@@ -11,6 +11,15 @@ int cel_tag_set(struct cel_store *store, const char *collection, const char *tag
 int cel_tag_delete(struct cel_store *store, const char *collection, const char *tag, struct cel_error *e);
 /* The tags by name; of all collections if collection is NULL. Revisions have name and tag. */
 int cel_tag_list(struct cel_store *store, const char *collection, struct cel_list **out, struct cel_error *e);
+/* Tags that another store has: one becomes a tag of the collection here if its commit is in the history of rev and has its tree in this
+ * store (NEW); none is ever moved. All in one transaction. */
+enum cel_tag_outcome { CEL_TAG_NEW, CEL_TAG_SAME, CEL_TAG_OTHER /* it is another commit here */, CEL_TAG_OUTSIDE };
+struct cel_tag_offer {
+	char tag[CEL_NAME_MAX + 1], commit[CEL_CID_TEXT_SIZE];
+	enum cel_tag_outcome outcome; /* is filled in */
+};
+int cel_tag_adopt(struct cel_store *store, const char *collection, const char *rev, struct cel_tag_offer *offers, size_t n,
+		  bool is_dry_run, struct cel_error *e);
 
 struct cel_reset_result {
 	bool is_moved; /* false: it was there already */

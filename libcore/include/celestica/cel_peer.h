@@ -44,6 +44,9 @@ void cel_peer_traffic(const struct cel_peer *peer, uint64_t *received, uint64_t 
 /* The collections that may be read; the rest as with the remotes. */
 typedef int cel_peer_list_fn(void *context, const char *name, const char *commit, uint64_t records, struct cel_error *e);
 int cel_peer_list(struct cel_peer *peer, cel_peer_list_fn *call, void *context, struct cel_error *e);
+/* The tags of one of them, by name: `call` gets the name behind the @. None if it may not be read. */
+int cel_peer_list_tags(struct cel_peer *peer, const char *collection, cel_peer_list_fn *call, void *context,
+		       struct cel_error *e);
 
 struct cel_fetch_result {
 	char commit[CEL_CID_TEXT_SIZE]; /* that rev is, there */
