@@ -1,31 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions between two real stores over a wire in memory: greeting, listing, access. */
-#include "sync_world.h"
+#include "sync_pair.h"
 
 #include "forgotten.h"
 
-static char directory[256];
-static struct host here, there;
 static const struct cel_schema schema = {.dim = 8, .type = CEL_F32, .metric = CEL_L2, .model = "m"};
 
 static int setup(void **state)
 {
 	(void)state;
-	make_directory(directory);
-	host_new(&here, directory, 0);
-	host_new(&there, directory, 1);
+	pair_new(&schema);
 	host_create(&there, "photos", &schema);
-	host_create(&there, "words", &schema);
 	host_commit(&there, "words", &(struct edits){0, 1, 100, 1}, 10);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	host_close(&here);
-	host_close(&there);
-	remove_tree(directory);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /* A peer that breaks the rules gains nothing: CEL_EPROTOCOL, no ref moves, nothing is kept, and no more is held than a few
  * frames. Between two honest sides sits somebody who changes messages, and makes the digests right again; other peers serve
  * stores whose trees break the rules; others send what is no message at all. */
-#include "sync_world.h"
+#include "sync_pair.h"
 
 #include "chunker.h"
 #include "frame.h"
@@ -14,29 +14,15 @@
 
 enum { DIM = 80, FORWARD = 0, DROP, TWICE, ENDLESS };
 
-static char directory[256];
-static struct host here, there;
 static const struct cel_schema schema = {.dim = DIM, .type = CEL_F32, .metric = CEL_L2};
 
 static int setup(void **state)
 {
 	(void)state;
-	make_directory(directory);
-	host_new(&here, directory, 0);
-	host_new(&there, directory, 1);
-	host_create(&there, "words", &schema);
+	pair_new(&schema);
 	host_commit(&there, "words", &(struct edits){0, 1, 400, 1}, 10);
 	host_commit(&there, "words", &(struct edits){0, 9, 400, 2}, 11);
 	sync_nodes_write_from(1 << 12);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	host_close(&here);
-	host_close(&there);
-	remove_tree(directory);
 	return 0;
 }
 

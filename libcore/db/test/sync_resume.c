@@ -1,32 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a transfer costs, and what is left of one that was cut off: nothing that a name leads to, and everything that need not
  * be sent again. */
-#include "sync_world.h"
+#include "sync_pair.h"
 
 #include "sync_nodes.h"
 
 enum { DIM = 128, VECTOR = 4 * DIM };
 
-static char directory[256];
-static struct host here, there;
 static const struct cel_schema schema = {.dim = DIM, .type = CEL_F32, .metric = CEL_L2};
 
 static int setup(void **state)
 {
 	(void)state;
-	make_directory(directory);
-	host_new(&here, directory, 0);
-	host_new(&there, directory, 1);
-	host_create(&there, "words", &schema);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	host_close(&here);
-	host_close(&there);
-	remove_tree(directory);
+	pair_new(&schema);
 	return 0;
 }
 
