@@ -30,11 +30,11 @@ static inline uint64_t bits_count(const uint64_t *bits, uint64_t n)
 	return count;
 }
 
-/* The first that is set, at or after i; n if there is none. */
-static inline uint64_t bits_next(const uint64_t *bits, uint64_t i, uint64_t n)
+/* The first whose bit differs from `from` (no bits, or all), at or after i; n if there is none. */
+static inline uint64_t bits_differs(const uint64_t *bits, uint64_t from, uint64_t i, uint64_t n)
 {
 	while (i < n) {
-		uint64_t word = bits[i / 64] >> i % 64;
+		uint64_t word = (bits[i / 64] ^ from) >> i % 64;
 		if (word != 0) {
 			i += (uint64_t)__builtin_ctzll(word);
 			return i < n ? i : n;
@@ -42,6 +42,17 @@ static inline uint64_t bits_next(const uint64_t *bits, uint64_t i, uint64_t n)
 		i = (i / 64 + 1) * 64;
 	}
 	return n;
+}
+
+/* The first that is set, at or after i; n if there is none. */
+static inline uint64_t bits_next(const uint64_t *bits, uint64_t i, uint64_t n)
+{
+	return bits_differs(bits, 0, i, n);
+}
+
+static inline uint64_t bits_next_clear(const uint64_t *bits, uint64_t i, uint64_t n)
+{
+	return bits_differs(bits, UINT64_MAX, i, n);
 }
 
 #endif

@@ -81,7 +81,7 @@ static int mark_nodes(struct hnsw_accept *a, struct cel_error *e)
 	if (a->nodes == NULL)
 		return error_nomem(e, x->layout.n_nodes / 8);
 	memset(a->nodes, 0xff, bits_words(x->layout.n_nodes) * 8 + 8);
-	for (uint64_t i = accept_next(a->records, 0, n_records); i < n_records;) {
+	for (uint64_t i = bits_next_clear(a->records, 0, n_records); i < n_records;) {
 		uint32_t node;
 		struct range records;
 		int rc = index_record_node(x, (uint32_t)i, &node, e);
@@ -91,7 +91,7 @@ static int mark_nodes(struct hnsw_accept *a, struct cel_error *e)
 			return rc;
 		a->nodes[node / 64] &= ~(1ull << node % 64);
 		a->n_nodes++;
-		i = accept_next(a->records, records.end, n_records); /* past i: index_record_node has seen to it */
+		i = bits_next_clear(a->records, records.end, n_records); /* past i: index_record_node has seen to it */
 	}
 	return 0;
 }

@@ -15,18 +15,4 @@ struct hnsw_accept {
 	uint64_t n_records, n_rows, n_nodes; /* that count */
 };
 
-/* The first record or node that counts, at or after i; n if there is none. */
-static inline uint64_t accept_next(const uint64_t *out, uint64_t i, uint64_t n)
-{
-	while (i < n) {
-		uint64_t word = ~out[i / 64] >> i % 64;
-		if (word != 0) {
-			i += (uint64_t)__builtin_ctzll(word);
-			return i < n ? i : n;
-		}
-		i = (i / 64 + 1) * 64;
-	}
-	return n;
-}
-
 #endif

@@ -31,13 +31,13 @@ static int scan_accepted(struct hnsw_searcher *s, const struct measure_query *qu
 	const struct hnsw_index *x = s->index;
 	uint64_t n = x->layout.n_records;
 	int rc = 0;
-	for (uint64_t r = accept_next(s->out_records, 0, n); r < n && rc == 0;) {
+	for (uint64_t r = bits_next_clear(s->out_records, 0, n); r < n && rc == 0;) {
 		struct range records;
 		uint32_t vector = index_record_vector(x, (uint32_t)r);
 		rc = index_vector_records(x, vector, &records, e);
 		if (rc == 0)
 			rc = scan_add(s, query, block, vector, e);
-		r = accept_next(s->out_records, records.end > r ? records.end : r + 1, n);
+		r = bits_next_clear(s->out_records, records.end > r ? records.end : r + 1, n);
 	}
 	return rc;
 }
