@@ -65,6 +65,7 @@ int store_batch_begin(struct store *s, double lock_wait_seconds, struct store_ba
 
 void batch_end_reading(struct store_batch *b)
 {
+	packs_release(&b->packs);
 	env_end(&b->store->env, b->txn);
 	b->txn = NULL;
 }
@@ -98,24 +99,35 @@ void store_batch_free(struct store_batch *b)
 
 /* ---- looking up */
 
+/* Does the table have a raw block? Their keys are before those of nodes. */
+static int has_raw(struct store_batch *b, MDB_dbi table, struct cel_error *e)
+{
+	uint8_t codec = CID_RAW;
+	MDB_cursor *cursor;
+	MDB_val key = val_make(&codec, 1), value;
+	int rc = mdb_cursor_open(b->txn, table, &cursor);
+	if (rc != 0)
+		return env_error(&b->store->env, rc, 0, "looking for blocks", e);
+	rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+	bool is_raw = rc == 0 && key.mv_size > 0 && *(const uint8_t *)key.mv_data == CID_RAW;
+	mdb_cursor_close(cursor);
+	return rc == 0 || rc == MDB_NOTFOUND ? is_raw : env_error(&b->store->env, rc, 0, "looking for blocks", e);
+}
+
 /* Nobody else writes while the lock is ours, so what was seen first stays true. */
 static int begin_reading(struct store_batch *b, struct cel_error *e)
 {
 	if (b->txn != NULL)
 		return 0;
 	int rc = env_read_begin(&b->store->env, &b->txn, e);
-	if (rc < 0)
-		return rc;
-	uint8_t codec = CID_RAW;
-	MDB_cursor *cursor;
-	MDB_val key = val_make(&codec, 1), value;
-	rc = mdb_cursor_open(b->txn, b->store->env.blocks, &cursor);
-	if (rc != 0)
-		return env_error(&b->store->env, rc, 0, "looking for blocks", e);
-	rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-	b->is_raw_in_lmdb = rc == 0 && key.mv_size > 0 && *(const uint8_t *)key.mv_data == CID_RAW;
-	mdb_cursor_close(cursor);
-	return rc == 0 || rc == MDB_NOTFOUND ? 0 : env_error(&b->store->env, rc, 0, "looking for blocks", e);
+	if (rc == 0)
+		rc = packs_load(&b->packs, &b->store->env, b->txn, e);
+	if (rc == 0)
+		rc = b->packs.n > 0 ? 1 : has_raw(b, b->store->env.blocks, e);
+	if (rc == 0)
+		rc = has_raw(b, b->store->env.places, e);
+	b->is_raw_in_lmdb = rc > 0;
+	return rc < 0 ? rc : 0;
 }
 
 /* In LMDB: 1, 0 or an error. Without the block b->set is there if it is a raw one. */
@@ -123,7 +135,7 @@ static int find_in_lmdb(struct store_batch *b, const struct cid *cid, struct sli
 {
 	int rc = begin_reading(b, e);
 	if (rc == 0 && (cid->codec != CID_RAW || b->is_raw_in_lmdb))
-		rc = env_block_get(&b->store->env, b->txn, cid, out, e);
+		rc = block_get(&b->store->env, b->txn, &b->packs, cid, out, e);
 	if (rc == 0 && cid->codec == CID_RAW && b->set == NULL)
 		rc = segments_acquire(&b->store->segments, &b->set, e);
 	return rc;
@@ -154,7 +166,7 @@ static int is_known(struct store_batch *b, const struct cid *cid, struct slice b
 	int rc = pending_find(cid->codec == CID_RAW ? &b->raw : &b->nodes, cid, &bytes);
 	if (rc == 0 && cid->codec == CID_DAG_CBOR) {
 		rc = begin_reading(b, e);
-		return rc < 0 ? rc : env_block_has(&b->store->env, b->txn, cid, block, e);
+		return rc < 0 ? rc : block_has(&b->store->env, b->txn, &b->packs, cid, block, e);
 	}
 	if (rc == 0)
 		rc = find_in_lmdb(b, cid, &bytes, e);

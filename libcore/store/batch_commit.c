@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The durable order. First the segment is sealed: finished, synced, named, directory synced. Then all blocks for LMDB,
- * merged from memory and runs into key order by a heap, go there in transactions of at most 32 MiB of pages (or the batch's
- * memory), each but the last renewing the batch's lease. The last one compares and moves the refs, writes their log and drops
- * the lease. A transaction that finds the map full is repeated after growing, so its blocks are listed before it begins.
+/* The durable order. First the segment is sealed: finished, synced, named, directory synced. Then the blocks go to LMDB. What is
+ * all in memory goes there as packs, in one transaction. What is more is merged from memory and runs into key order by a
+ * heap, and goes in transactions of at most 32 MiB of pages (or the batch's memory), each but the last renewing the batch's
+ * lease. The last one compares and moves the refs, writes their log and drops the lease. A transaction that finds the map
+ * full is repeated after growing, so its blocks are listed before it begins.
  *
  * If nothing can have been committed the new segment is removed again. Once a transaction has been, or may have been,
  * it stays: nodes in LMDB never point at blocks that are gone. */
@@ -87,13 +88,14 @@ static int merge_begin(struct merge *m, struct store_batch *b, struct cel_error 
 	return rc;
 }
 
-/* ---- one transaction's worth of them */
+/* ---- one transaction's worth of blocks */
 
 struct portion {
-	struct source *blocks; /* of which cid and block count */
+	struct pack_block *blocks;
 	size_t n;
 	uint64_t bytes; /* of pages, about */
 	size_t bytes_max;
+	bool is_packed;
 };
 
 static uint64_t page_bytes(struct slice block)
@@ -115,7 +117,7 @@ static int fill_portion(struct portion *p, struct merge *m, const struct cid *ro
 		if (root != NULL && cid_equal(&least->cid, root)) {
 			*waiting = *least;
 		} else {
-			p->blocks[p->n++] = *least;
+			p->blocks[p->n++] = (struct pack_block){least->cid, least->block};
 			p->bytes += page_bytes(least->block);
 		}
 		int rc = advance(least, e);
@@ -126,18 +128,50 @@ static int fill_portion(struct portion *p, struct merge *m, const struct cid *ro
 		sift_down(m, 0);
 	}
 	if (m->n == 0 && waiting->block.data != NULL)
-		p->blocks[p->n++] = *waiting;
+		p->blocks[p->n++] = (struct pack_block){waiting->cid, waiting->block};
 	return 0;
 }
 
+/* Nodes as they were made, but the upper ones before the others, and raw blocks. */
+static int fill_portion_as_put(struct portion *p, const struct store_batch *b, struct cel_error *e)
+{
+	p->blocks = mem_alloc((b->nodes.n + b->raw.n + 1) * sizeof *p->blocks);
+	if (p->blocks == NULL)
+		return error_nomem(e, (b->nodes.n + b->raw.n + 1) * sizeof *p->blocks);
+	for (int is_upper = 1; is_upper >= 0; is_upper--) {
+		for (size_t i = 0; i < b->nodes.n; i++) {
+			struct pack_block *block = &p->blocks[p->n];
+			block->block = pending_at(&b->nodes, i, &block->cid);
+			p->n += block_is_upper_node(&block->cid, block->block) == (is_upper == 1);
+		}
+	}
+	for (size_t i = 0; i < b->raw.n; i++, p->n++)
+		p->blocks[p->n].block = pending_at(&b->raw, i, &p->blocks[p->n].cid);
+	for (size_t i = 0; i < p->n; i++)
+		p->bytes += p->blocks[i].block.size;
+	return 0;
+}
+
+static int put_packs(struct store_batch *b, MDB_txn *txn, const struct portion *p)
+{
+	int rc = 0;
+	for (size_t done = 0, end; done < p->n && rc == 0; done = end) {
+		size_t bytes = p->blocks[done].block.size;
+		for (end = done + 1; end < p->n && bytes + p->blocks[end].block.size <= PACK_BYTES; end++)
+			bytes += p->blocks[end].block.size;
+		rc = pack_put(&b->store->env, txn, p->blocks + done, end - done);
+	}
+	return rc == 0 ? packs_close(&b->store->env, txn, PACKS_OPEN_MAX) : rc;
+}
+
 /* In key order: upper nodes first. */
-static int put_portion(struct store_batch *b, MDB_txn *txn, const struct portion *p)
+static int put_blocks(struct store_batch *b, MDB_txn *txn, const struct portion *p)
 {
 	int rc = 0;
 	for (int is_upper = 1; is_upper >= 0; is_upper--)
 		for (size_t i = 0; i < p->n && rc == 0; i++)
-			if (env_is_upper_node(&p->blocks[i].cid, p->blocks[i].block) == (is_upper == 1))
-				rc = env_block_put(&b->store->env, txn, &p->blocks[i].cid, p->blocks[i].block);
+			if (block_is_upper_node(&p->blocks[i].cid, p->blocks[i].block) == (is_upper == 1))
+				rc = block_put(&b->store->env, txn, &p->blocks[i].cid, p->blocks[i].block);
 	return rc;
 }
 
@@ -188,7 +222,7 @@ static int try_portion(struct commit_job *job, const struct portion *p, bool is_
 		rc = compare_refs(job, txn, e);
 	*is_ours = rc < 0;
 	if (rc == 0)
-		rc = put_portion(job->batch, txn, p);
+		rc = p->is_packed ? put_packs(job->batch, txn, p) : put_blocks(job->batch, txn, p);
 	if (rc == 0)
 		rc = is_last ? put_last(job, txn) : lease_put(txn, env->leases, &job->lease);
 	if (rc != 0) {
@@ -223,8 +257,20 @@ static int write_portion(struct commit_job *job, const struct portion *p, bool i
 	}
 }
 
+static int write_packs(struct commit_job *job, struct cel_error *e)
+{
+	struct portion portion = {.is_packed = true};
+	int rc = fill_portion_as_put(&portion, job->batch, e);
+	if (rc == 0)
+		rc = write_portion(job, &portion, true, e);
+	mem_free(portion.blocks);
+	return rc;
+}
+
 static int write_blocks(struct commit_job *job, struct cel_error *e)
 {
+	if (job->batch->n_runs == 0)
+		return write_packs(job, e);
 	struct merge merge = {0};
 	struct portion portion = {.bytes_max = job->batch->memory < TXN_BYTES ? job->batch->memory : TXN_BYTES};
 	struct source waiting = {0};

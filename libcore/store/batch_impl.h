@@ -14,7 +14,8 @@ struct store_batch {
 	bool is_over;               /* committed, or failed somewhere: nothing but freeing may follow */
 	bool is_irregular;          /* the mark goes with the commit */
 	MDB_txn *txn;               /* for looking into LMDB; NULL until needed */
-	bool is_raw_in_lmdb;        /* known when txn is there */
+	struct packs packs;         /* the open ones of txn */
+	bool is_raw_in_lmdb;        /* or may be; known when txn is there */
 	struct segment_set *set;    /* NULL until needed */
 	struct pending raw;         /* in put order; empty once there is a segment */
 	struct segment_writer *segment;

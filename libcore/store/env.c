@@ -47,6 +47,8 @@ static int named_error(const char *path, int rc, const char *what, struct cel_er
 		return error_set(e, CEL_ECORRUPT, "%s: %s: data.mdb is damaged (%s)", path, what, mdb_strerror(rc));
 	case MDB_VERSION_MISMATCH:
 		return error_set(e, CEL_ECONFIG, "%s: data.mdb has the format of another LMDB", path);
+	case ENOMEM:
+		return error_set(e, CEL_ENOMEM, "%s: %s: out of memory", path, what);
 	case MDB_READERS_FULL:
 		return error_set(e, CEL_EBUSY, "%s: too many readers have the store open", path);
 	case MDB_MAP_FULL:
@@ -211,8 +213,8 @@ static int open_databases(struct env *env, MDB_txn *txn, unsigned flags)
 	const struct {
 		const char *name;
 		MDB_dbi *dbi;
-	} tables[] = {{"blocks", &env->blocks}, {"refs", &env->refs}, {"log", &env->log}, {"leases", &env->leases},
-		      {"meta", &env->meta}};
+	} tables[] = {{"blocks", &env->blocks}, {"packs", &env->packs}, {"places", &env->places}, {"refs", &env->refs},
+		      {"log", &env->log},       {"leases", &env->leases}, {"meta", &env->meta}};
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
 		int rc = mdb_dbi_open(txn, tables[i].name, flags, tables[i].dbi);
 		if (rc != 0)
@@ -550,104 +552,4 @@ bool env_is_panicked(struct env *env)
 	if (rc == 0)
 		env_end(env, txn);
 	return rc == MDB_PANIC;
-}
-
-/* ---- blocks */
-
-/* Values of less than half a page stand in the pages of the tree of keys, which are then many. Upper nodes get pages of their own, by
- * zeros behind the block; the last two bytes count these. */
-enum { APART = 2048, TRAILER = 2 };
-
-/* By its first two bytes: an array of four, whose first is not 0. A CID does not tell, so what is read is looked for in both places:
- * the one for upper nodes is small. */
-bool env_is_upper_node(const struct cid *cid, struct slice block)
-{
-	return cid->codec == CID_DAG_CBOR && block.size >= 2 && block.data[0] == 0x84 && block.data[1] != 0x00;
-}
-
-void env_block_key(const struct cid *cid, bool is_upper_node, uint8_t key[ENV_BLOCK_KEY_SIZE])
-{
-	key[0] = is_upper_node ? ENV_UPPER_NODE : cid->codec;
-	memcpy(key + 1, cid->digest, SHA256_SIZE);
-}
-
-/* What is damaged stays as it is: it will not have the hash. */
-static struct slice block_of(bool is_upper_node, const MDB_val *value)
-{
-	struct slice block = slice_make(value->mv_data, value->mv_size);
-	if (!is_upper_node || block.size < TRAILER)
-		return block;
-	size_t more = TRAILER + load_le16(block.data + block.size - TRAILER);
-	block.size -= more <= block.size ? more : 0;
-	return block;
-}
-
-bool env_block_at(const MDB_val *key, const MDB_val *value, struct cid *cid, struct slice *block)
-{
-	const uint8_t *p = key->mv_data;
-	if (key->mv_size != ENV_BLOCK_KEY_SIZE)
-		return false;
-	cid->codec = p[0] == ENV_UPPER_NODE ? CID_DAG_CBOR : p[0];
-	memcpy(cid->digest, p + 1, SHA256_SIZE);
-	*block = block_of(p[0] == ENV_UPPER_NODE, value);
-	return true;
-}
-
-int env_block_has(struct env *env, MDB_txn *txn, const struct cid *cid, struct slice block, struct cel_error *e)
-{
-	uint8_t bytes[ENV_BLOCK_KEY_SIZE];
-	MDB_val key = val_make(bytes, sizeof bytes), value;
-	env_block_key(cid, env_is_upper_node(cid, block), bytes);
-	int rc = mdb_get(txn, env->blocks, &key, &value);
-	return rc == 0 ? 1 : rc == MDB_NOTFOUND ? 0 : env_error(env, rc, 0, "looking for a block", e);
-}
-
-int env_block_put(struct env *env, MDB_txn *txn, const struct cid *cid, struct slice block)
-{
-	uint8_t bytes[ENV_BLOCK_KEY_SIZE];
-	bool is_upper_node = env_is_upper_node(cid, block);
-	MDB_val key = val_make(bytes, sizeof bytes), value = val_make(block.data, block.size);
-	env_block_key(cid, is_upper_node, bytes);
-	if (!is_upper_node)
-		return mdb_put(txn, env->blocks, &key, &value, 0);
-	size_t padding = block.size + TRAILER < APART ? APART - TRAILER - block.size : 0;
-	value.mv_size = block.size + padding + TRAILER;
-	int rc = mdb_put(txn, env->blocks, &key, &value, MDB_RESERVE);
-	if (rc != 0)
-		return rc;
-	uint8_t *to = value.mv_data;
-	memcpy(to, block.data, block.size);
-	memset(to + block.size, 0, padding);
-	store_le16(to + block.size + padding, (uint16_t)padding);
-	return 0;
-}
-
-int env_block_get(struct env *env, MDB_txn *txn, const struct cid *cid, struct slice *out, struct cel_error *e)
-{
-	uint8_t bytes[ENV_BLOCK_KEY_SIZE];
-	MDB_val key = val_make(bytes, sizeof bytes), value;
-	int rc = MDB_NOTFOUND;
-	for (int is_upper = cid->codec == CID_DAG_CBOR; is_upper >= 0 && rc == MDB_NOTFOUND; is_upper--) {
-		env_block_key(cid, is_upper == 1, bytes);
-		rc = mdb_get(txn, env->blocks, &key, &value);
-	}
-	if (rc == MDB_NOTFOUND)
-		return 0;
-	if (rc != 0)
-		return env_error(env, rc, 0, "reading a block", e);
-	*out = block_of(bytes[0] == ENV_UPPER_NODE, &value);
-	return 1;
-}
-
-int env_block_delete(struct env *env, MDB_txn *txn, const struct cid *cid)
-{
-	uint8_t bytes[ENV_BLOCK_KEY_SIZE];
-	MDB_val key = val_make(bytes, sizeof bytes);
-	int rc = 0;
-	for (int is_upper = cid->codec == CID_DAG_CBOR; is_upper >= 0 && rc == 0; is_upper--) {
-		env_block_key(cid, is_upper == 1, bytes);
-		rc = mdb_del(txn, env->blocks, &key, NULL);
-		rc = rc == MDB_NOTFOUND ? 0 : rc;
-	}
-	return rc;
 }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "cid.h"
+#include "cel.h"
 
 #define ENV_MAP_SIZE (64ull << 30)     /* tried first; $CEL_MAP_SIZE replaces it (for tests) */
 #define ENV_MAP_SIZE_MIN (1ull << 30)  /* halved down to this */
@@ -17,7 +17,7 @@
 
 struct env {
 	MDB_env *mdb;
-	MDB_dbi blocks, refs, log, leases, meta;
+	MDB_dbi blocks, packs, places, refs, log, leases, meta;
 	char *path; /* of the store */
 	bool is_read_only;
 	uint32_t n_stale; /* slots of dead readers that were freed when it was opened */
@@ -52,22 +52,6 @@ int env_error(const struct env *env, int rc, uint64_t wanted, const char *what, 
 
 /* True for the f_type of a network file system, on which neither LMDB nor the locks are safe. */
 bool env_is_network_type(uint64_t f_type);
-
-/* Blocks: key = what it is, digest. That is the codec, but for tree nodes above the leaves, which have an own byte: they are one in
- * fifty, nearly everything begins with reading them, and so they stand together. */
-#define ENV_UPPER_NODE 0x01u
-#define ENV_BLOCK_KEY_SIZE (1 + SHA256_SIZE)
-bool env_is_upper_node(const struct cid *cid, struct slice block);
-void env_block_key(const struct cid *cid, bool is_upper_node, uint8_t key[ENV_BLOCK_KEY_SIZE]);
-/* What a key and its value stand for. */
-bool env_block_at(const MDB_val *key, const MDB_val *value, struct cid *cid, struct slice *block);
-/* 1 found, 0 not, or an error; the hash is not verified here. */
-int env_block_get(struct env *env, MDB_txn *txn, const struct cid *cid, struct slice *out, struct cel_error *e);
-/* Is this very block where env_block_put would put it? */
-int env_block_has(struct env *env, MDB_txn *txn, const struct cid *cid, struct slice block, struct cel_error *e);
-/* LMDB codes. */
-int env_block_put(struct env *env, MDB_txn *txn, const struct cid *cid, struct slice block);
-int env_block_delete(struct env *env, MDB_txn *txn, const struct cid *cid); /* also 0 if there is none */
 
 static inline MDB_val val_make(const void *data, size_t size)
 {

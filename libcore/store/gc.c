@@ -65,6 +65,8 @@ static int add_ranked(struct gc *gc, uint64_t rank, const struct cid *cid, struc
 
 static int look_at(struct gc *gc, const struct cid *cid, struct slice block, struct cel_error *e)
 {
+	if (block.data == NULL) /* its place is damaged: fsck tells of it */
+		return 0;
 	if (!is_live(gc, cid)) {
 		gc->counts->blocks++;
 		gc->counts->block_bytes += block.size;
@@ -81,36 +83,58 @@ static int look_at(struct gc *gc, const struct cid *cid, struct slice block, str
 	return gc_add_move(&gc->small, &gc->n_small, &gc->small_capacity, *value, cid->digest, e);
 }
 
-static int look_at_all(struct gc *gc, struct cel_error *e)
+static int look_at_table(struct gc *gc, MDB_txn *txn, MDB_dbi table, struct cel_error *e)
 {
 	struct env *env = &gc->store->env;
-	MDB_txn *txn;
 	MDB_cursor *cursor;
 	MDB_val key, value;
 	struct cid cid;
 	struct slice block;
-	int rc = env_read_begin(env, &txn, e);
-	if (rc < 0)
-		return rc;
-	int code = mdb_cursor_open(txn, env->blocks, &cursor);
+	int rc = 0, code = mdb_cursor_open(txn, table, &cursor);
 	if (code == 0) {
 		while (rc == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-			if (env_block_at(&key, &value, &cid, &block))
+			if (block_at(env, txn, table, &key, &value, &cid, &block))
 				rc = look_at(gc, &cid, block, e);
 		mdb_cursor_close(cursor);
 	}
+	return rc == 0 && code != MDB_NOTFOUND ? env_error(env, code, 0, "looking at all blocks", e) : rc;
+}
+
+static int look_at_open_packs(struct gc *gc, MDB_txn *txn, struct cel_error *e)
+{
+	struct packs open;
+	struct cid cid;
+	struct slice block;
+	int rc = packs_load(&open, &gc->store->env, txn, e);
+	for (size_t i = 0; i < open.n && rc == 0; i++) {
+		for (uint32_t k = 0; k < open.items[i].n && rc == 0; k++) {
+			pack_at(&open.items[i], k, &cid, &block);
+			rc = look_at(gc, &cid, block, e);
+		}
+	}
+	packs_release(&open);
+	return rc;
+}
+
+static int look_at_all(struct gc *gc, struct cel_error *e)
+{
+	struct env *env = &gc->store->env;
+	MDB_txn *txn;
+	int rc = env_read_begin(env, &txn, e);
+	if (rc < 0)
+		return rc;
+	rc = look_at_table(gc, txn, env->blocks, e);
+	if (rc == 0)
+		rc = look_at_table(gc, txn, env->places, e);
+	if (rc == 0)
+		rc = look_at_open_packs(gc, txn, e);
 	env_end(env, txn);
-	if (rc == 0 && code != MDB_NOTFOUND && code != 0)
-		rc = env_error(env, code, 0, "looking at all blocks", e);
 	return rc;
 }
 
 /* ---- deleting */
 
-/* Deletes through `step` in one transaction after another until it says that there is nothing left: MDB_NOTFOUND. It gets
- * the state as it was when the transaction began, and is called again with that one if the map had to be enlarged. */
-static int delete_all(struct gc *gc, size_t state_size, void *state, int (*step)(struct gc *gc, MDB_txn *txn, void *state),
-		      struct cel_error *e)
+int gc_in_transactions(struct gc *gc, size_t state_size, void *state, gc_step_fn *step, struct cel_error *e)
 {
 	struct env *env = &gc->store->env;
 	uint8_t before[64];
@@ -145,7 +169,7 @@ static int delete_ranked(struct gc *gc, MDB_txn *txn, void *state)
 	size_t *done = state;
 	int rc = 0;
 	for (size_t n = 0; n < TXN_DELETES && *done < gc->n_ranked && rc == 0; n++, ++*done)
-		rc = env_block_delete(&gc->store->env, txn, &gc->ranked[*done].cid);
+		rc = block_delete(&gc->store->env, txn, &gc->ranked[*done].cid);
 	return rc == 0 && *done == gc->n_ranked ? MDB_NOTFOUND : rc;
 }
 
@@ -159,27 +183,30 @@ static int delete_placed(struct gc *gc, MDB_txn *txn, void *state)
 		memcpy(cid.digest, gc->small[*done].digest, SHA256_SIZE);
 		const uint32_t *value = digest_set_value(&gc->live->values, cid.digest);
 		if (value != NULL && (*value & GC_PLACED) != 0)
-			rc = env_block_delete(&gc->store->env, txn, &cid);
+			rc = block_delete(&gc->store->env, txn, &cid);
 	}
 	return rc == 0 && *done == gc->n_small ? MDB_NOTFOUND : rc;
 }
 
 struct rank_state {
 	uint64_t rank;
-	uint8_t from[ENV_BLOCK_KEY_SIZE]; /* first key that was not looked at */
+	bool is_in_places;            /* the table that is looked at; blocks comes first */
+	uint8_t from[BLOCK_KEY_SIZE]; /* first key that was not looked at */
 };
 
-static int delete_rank_step(struct gc *gc, MDB_cursor *cursor, struct rank_state *state)
+/* MDB_NOTFOUND at the end of the table. */
+static int delete_rank_in_table(struct gc *gc, MDB_txn *txn, MDB_cursor *cursor, struct rank_state *state, size_t *n)
 {
 	MDB_val key = val_make(state->from, sizeof state->from), value;
+	struct env *env = &gc->store->env;
 	struct cid cid;
 	struct slice block;
-	size_t n = 0;
 	int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 	for (; rc == 0; rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
-		if (!env_block_at(&key, &value, &cid, &block) || is_live(gc, &cid) || gc->rank(&cid, block) != state->rank)
+		if (!block_at(env, txn, mdb_cursor_dbi(cursor), &key, &value, &cid, &block) || is_live(gc, &cid) ||
+		    block.data == NULL || gc->rank(&cid, block) != state->rank)
 			continue;
-		if (n++ == TXN_DELETES) {
+		if (++*n > TXN_DELETES) {
 			memcpy(state->from, key.mv_data, sizeof state->from);
 			return 0;
 		}
@@ -190,15 +217,22 @@ static int delete_rank_step(struct gc *gc, MDB_cursor *cursor, struct rank_state
 	return rc;
 }
 
-static int delete_rank(struct gc *gc, MDB_txn *txn, void *state)
+static int delete_rank(struct gc *gc, MDB_txn *txn, void *data)
 {
-	MDB_cursor *cursor;
-	int rc = mdb_cursor_open(txn, gc->store->env.blocks, &cursor);
-	if (rc != 0)
-		return rc;
-	rc = delete_rank_step(gc, cursor, state);
-	mdb_cursor_close(cursor);
-	return rc;
+	struct rank_state *state = data;
+	struct env *env = &gc->store->env;
+	size_t n = 0;
+	for (;;) {
+		MDB_cursor *cursor;
+		int rc = mdb_cursor_open(txn, state->is_in_places ? env->places : env->blocks, &cursor);
+		if (rc != 0)
+			return rc;
+		rc = delete_rank_in_table(gc, txn, cursor, state, &n);
+		mdb_cursor_close(cursor);
+		if (rc != MDB_NOTFOUND || state->is_in_places)
+			return rc;
+		*state = (struct rank_state){.rank = state->rank, .is_in_places = true};
+	}
 }
 
 static int drop_leases_and_refs(struct gc *gc, MDB_txn *txn, void *state)
@@ -227,11 +261,11 @@ static int delete_dead(struct gc *gc, struct cel_error *e)
 	size_t done = 0;
 	if (gc->n_ranked > 0)
 		qsort(gc->ranked, gc->n_ranked, sizeof *gc->ranked, higher_first);
-	int rc = gc->n_ranked > 0 ? delete_all(gc, sizeof done, &done, delete_ranked, e) : 0;
+	int rc = gc->n_ranked > 0 ? gc_in_transactions(gc, sizeof done, &done, delete_ranked, e) : 0;
 	for (uint64_t rank = GC_RANK_MAX + 1; rank-- > 0 && rc == 0;) {
 		struct rank_state state = {.rank = rank};
 		if ((gc->ranks_seen >> rank & 1) != 0)
-			rc = delete_all(gc, sizeof state, &state, delete_rank, e);
+			rc = gc_in_transactions(gc, sizeof state, &state, delete_rank, e);
 	}
 	return rc;
 }
@@ -258,16 +292,20 @@ static int sweep(struct gc *gc, struct cel_error *e)
 	struct env *env = &gc->store->env;
 	size_t done = 0;
 	char none = 0;
-	int rc = plan(gc, e);
+	int rc = gc_close_packs(gc, e);
+	if (rc == 0)
+		rc = plan(gc, e);
 	if (rc == 0)
 		rc = delete_dead(gc, e);
 	gc->swept_txn = gc_last_txn(env);
 	if (rc == 0)
 		rc = gc_write_segment(gc, e);
 	if (rc == 0 && gc->n_small > 0)
-		rc = delete_all(gc, sizeof done, &done, delete_placed, e);
+		rc = gc_in_transactions(gc, sizeof done, &done, delete_placed, e);
+	if (rc == 0)
+		rc = gc_shrink_packs(gc, e);
 	if (rc == 0) /* a transaction of its own, behind which what the others freed may be used */
-		rc = delete_all(gc, sizeof none, &none, drop_leases_and_refs, e);
+		rc = gc_in_transactions(gc, sizeof none, &none, drop_leases_and_refs, e);
 	if (rc == 0)
 		rc = gc_drop_segments(gc, e);
 	if (rc == 0)

@@ -6,7 +6,7 @@
  *     1  plan: every live value must be found somewhere, else nothing is removed
  *     2  dead blocks go from LMDB, who refers before what it refers to (by rank): what is still there is whole
  *     3  live values of segments below half live, and small ones from LMDB if they are many, go to one new segment
- *     4  values that a segment has now go from LMDB
+ *     4  values that a segment has now go from LMDB; packs below half live by now are written anew
  *     5  the old segments go, unless a reader has a state from before step 2: then they are left for the next time
  *     6  runs of free pages of data.mdb are given back to the file system
  *

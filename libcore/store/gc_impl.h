@@ -40,6 +40,12 @@ struct gc {
 
 int gc_add_move(struct gc_move **list, size_t *n, size_t *capacity, uint32_t order, const uint8_t *digest,
 		struct cel_error *e);
+/* Calls `step` in one transaction after another until it says that there is nothing left: MDB_NOTFOUND. It gets the state (at most
+ * 64 bytes) as it was when the transaction began, and is called again with that one if the map had to be enlarged. */
+typedef int gc_step_fn(struct gc *gc, MDB_txn *txn, void *state);
+int gc_in_transactions(struct gc *gc, size_t state_size, void *state, gc_step_fn *step, struct cel_error *e);
+int gc_close_packs(struct gc *gc, struct cel_error *e);
+int gc_shrink_packs(struct gc *gc, struct cel_error *e);
 int gc_plan_segments(struct gc *gc, struct cel_error *e);
 int gc_write_segment(struct gc *gc, struct cel_error *e); /* for the moves, if there are any */
 int gc_drop_segments(struct gc *gc, struct cel_error *e);

@@ -186,7 +186,7 @@ static int copy_moves(struct gc *gc, MDB_txn *txn, struct segment_writer *w, str
 		struct cid cid = {.codec = CID_RAW};
 		struct slice block;
 		memcpy(cid.digest, gc->moves[i].digest, SHA256_SIZE);
-		rc = env_block_get(&gc->store->env, txn, &cid, &block, e);
+		rc = block_get(&gc->store->env, txn, NULL, &cid, &block, e);
 		if (rc == 0)
 			rc = segment_set_find(gc->set, &cid, &block, e);
 		if (rc == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A snapshot is an LMDB read transaction and, from the first raw block that LMDB does not have, a set of segments. Sets
+/* A snapshot is an LMDB read transaction with its open packs and, from the first raw block that LMDB does not have, a set of segments. Sets
  * change only by new files (or by files that gc took away), so a miss asks for the present set once more before it
  * is one; every set that gave out a slice is kept until the snapshot ends. */
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include "error.h"
 #include "identity.h"
 #include "refs.h"
-#include "regular.h"
 #include "store_impl.h"
 
 /* Nodes that were read and verified not long ago: who compares trees comes by the same node several times. A slice of a
@@ -31,6 +30,7 @@ struct store_read {
 	struct store_batch *batch; /* NULL: only what is committed */
 	struct read_copy *copies;
 	MDB_txn *txn;
+	struct packs packs; /* the open ones of txn */
 	struct recent_node recent[RECENT_NODES]; /* each at the place that its digest says */
 	struct segment_set **sets; /* the last one is searched */
 	size_t n_sets;
@@ -47,13 +47,31 @@ int store_verify(const struct store *s, const struct cid *cid, struct slice byte
 	return error_set(e, CEL_ECORRUPT, "%s: block %s is damaged: its bytes do not match its CID", s->path, text);
 }
 
+static void end_transaction(struct store_read *r)
+{
+	packs_release(&r->packs);
+	env_end(&r->store->env, r->txn);
+	r->txn = NULL;
+}
+
+static int begin_transaction(struct store_read *r, struct cel_error *e)
+{
+	int rc = env_read_begin(&r->store->env, &r->txn, e);
+	if (rc < 0)
+		return rc;
+	rc = packs_load(&r->packs, &r->store->env, r->txn, e);
+	if (rc < 0)
+		end_transaction(r);
+	return rc;
+}
+
 int store_read_begin(struct store *s, struct store_read **out, struct cel_error *e)
 {
 	struct store_read *r = mem_calloc(1, sizeof *r);
 	if (r == NULL)
 		return error_nomem(e, sizeof *r);
 	r->store = s;
-	int rc = env_read_begin(&s->env, &r->txn, e);
+	int rc = begin_transaction(r, e);
 	if (rc < 0) {
 		mem_free(r);
 		return rc;
@@ -96,7 +114,7 @@ void store_read_end(struct store_read *r)
 {
 	if (r == NULL)
 		return;
-	env_end(&r->store->env, r->txn);
+	end_transaction(r);
 	release_sets(r);
 	release_copies(r);
 	mem_free(r);
@@ -104,12 +122,11 @@ void store_read_end(struct store_read *r)
 
 int store_read_renew(struct store_read *r, struct cel_error *e)
 {
-	env_end(&r->store->env, r->txn);
-	r->txn = NULL;
+	end_transaction(r);
 	memset(r->recent, 0, sizeof r->recent);
 	release_sets(r);
 	release_copies(r);
-	return env_read_begin(&r->store->env, &r->txn, e);
+	return begin_transaction(r, e);
 }
 
 /* After a failed renewal there is no transaction. */
@@ -161,7 +178,7 @@ static int find_committed(struct store_read *r, const struct cid *cid, struct sl
 {
 	int rc = check_begun(r, e);
 	if (rc == 0)
-		rc = env_block_get(&r->store->env, r->txn, cid, out, e);
+		rc = block_get(&r->store->env, r->txn, &r->packs, cid, out, e);
 	if (rc != 0 || cid->codec != CID_RAW)
 		return rc;
 	struct cel_error problem;
@@ -195,7 +212,7 @@ int store_read_locate(struct store_read *r, const struct cid *cid, struct store_
 	*out = (struct store_location){0};
 	int rc = check_begun(r, e);
 	if (rc == 0)
-		rc = env_block_get(&r->store->env, r->txn, cid, &bytes, e);
+		rc = block_get(&r->store->env, r->txn, &r->packs, cid, &bytes, e);
 	if (rc > 0)
 		strcpy(out->file, "data.mdb");
 	if (rc == 0 && cid->codec == CID_RAW) {
@@ -269,12 +286,6 @@ int store_read_id(struct store_read *r, uint8_t id[STORE_ID_SIZE], struct cel_er
 {
 	int rc = check_begun(r, e);
 	return rc < 0 ? rc : identity_get(&r->store->env, r->txn, id, e);
-}
-
-int store_read_is_regular(struct store_read *r, struct cel_error *e)
-{
-	int rc = check_begun(r, e);
-	return rc < 0 ? rc : regular_get(&r->store->env, r->txn, e);
 }
 
 int store_read_ref(struct store_read *r, const char *ref, struct cid *out, struct cel_error *e)

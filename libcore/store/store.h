@@ -7,8 +7,8 @@
  *     DIR/tmp/OWNER/           temporary files of one process (swept at open when their owner is gone)
  *     DIR/lock                 the writer lock (open file description lock)
  *
- * Durable order: segments are sealed first, then blocks go to LMDB in transactions of at most 64 MiB under a lease, and
- * the last transaction moves the refs by compare-and-swap. A crash leaves only what nothing refers to. */
+ * Durable order: segments are sealed first, then blocks go to LMDB, those of a small batch as packs in one transaction, others in
+ * several of at most 64 MiB under a lease, and the last transaction moves the refs by compare-and-swap. A crash leaves only what nothing refers to. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 

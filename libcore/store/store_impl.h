@@ -3,7 +3,7 @@
 #ifndef STORE_STORE_IMPL_H
 #define STORE_STORE_IMPL_H
 
-#include "env.h"
+#include "packs.h"
 #include "segments.h"
 #include "store.h"
 #include "tmp.h"

@@ -50,6 +50,23 @@ static int count_entries(struct env *env, MDB_txn *txn, struct store_usage *out)
 	return rc;
 }
 
+/* Those of packs, of which the closed ones have their places in a table. */
+static int count_packed(struct env *env, MDB_txn *txn, struct store_usage *out, struct cel_error *e)
+{
+	struct packs open;
+	MDB_stat stat;
+	int rc = packs_load(&open, env, txn, e);
+	if (rc < 0)
+		return rc;
+	int code = mdb_stat(txn, env->places, &stat);
+	if (code != 0)
+		rc = env_error(env, code, 0, "counting blocks", e);
+	else
+		out->blocks += stat.ms_entries + packs_count(&open);
+	packs_release(&open);
+	return rc;
+}
+
 static int count_pages(struct store *s, struct store_usage *out, struct cel_error *e)
 {
 	struct env *env = &s->env;
@@ -64,9 +81,13 @@ static int count_pages(struct store *s, struct store_usage *out, struct cel_erro
 		code = count_free_pages(txn, &out->free_pages);
 	if (code == 0)
 		code = mdb_env_info(env->mdb, &info);
+	if (code == 0)
+		rc = count_packed(env, txn, out, e);
 	env_end(env, txn);
 	if (code != 0)
 		return env_error(env, code, 0, "counting pages", e);
+	if (rc < 0)
+		return rc;
 	out->used_pages = info.me_last_pgno + 1;
 	out->map_size = info.me_mapsize;
 	out->reader_slots = env->is_lockless ? 0 : info.me_maxreaders;

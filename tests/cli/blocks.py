@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Where the blocks of a store lie, byte by byte, found without any of its programs: the table "blocks" of data.mdb by
-walking LMDB's pages, and the sections of every segment.
+"""Where the blocks of a store lie, byte by byte, found without any of its programs: the tables of data.mdb by walking
+LMDB's pages, and the sections of every segment.
 
     blocks.py STORE [CODEC...]      prints a line for each: CID, file, offset, size
 """
@@ -56,10 +56,12 @@ class Lmdb:
         return iter(())
 
     def gaps(self):
-        """(offset, size) of bytes that nothing is in: between the pointers and the nodes of the pages of "blocks"."""
+        """(offset, size) of bytes that nothing is in: between the pointers and the nodes of the pages of what has blocks."""
         found = []
 
         def walk(root):
+            if root == 2 ** 64 - 1:
+                return
             page = root * self.size
             flags, lower, upper = struct.unpack_from("<HHH", self.data, page + 10)
             if upper - lower > 16:
@@ -71,12 +73,37 @@ class Lmdb:
                     walk(low | high << 16 | above << 32)
 
         for key, flags, value, _ in self.entries(self.main):
-            if key == b"blocks" and flags & NODE_TABLE:
+            if key in (b"blocks", b"packs", b"places") and flags & NODE_TABLE:
                 walk(struct.unpack_from("<Q", self.data, value + 40)[0])
         return found
 
+    def packs(self):
+        """Where each pack begins, by number; those that are open."""
+        meta = {key: at for key, _, at, _ in self.table(b"meta")}
+        closed = struct.unpack_from("<Q", self.data, meta[b"closed"])[0] if b"closed" in meta else 0
+        packs = {struct.unpack(">Q", key)[0]: at for key, _, at, _ in self.table(b"packs")}
+        return packs, [packs[number] for number in packs if number > closed]
+
+    def packed(self):
+        """(codec, digest, offset, size) of the blocks in packs."""
+        packs, opened = self.packs()
+        for key, _, at, _ in self.table(b"places"):
+            number, offset, size = struct.unpack_from("<QII", self.data, at)
+            yield key[0], key[1:], packs[number] + offset, size
+        for pack in opened:
+            n = struct.unpack_from("<I", self.data, pack)[0]
+            buckets = 1
+            while buckets < n // 2:
+                buckets *= 2
+            keys = pack + 4 + 4 * buckets
+            for i in range(n):
+                key = self.data[keys + 33 * i:keys + 33 * (i + 1)]
+                offset, size = struct.unpack_from("<II", self.data, keys + 33 * n + 8 * i)
+                yield key[0], key[1:], pack + offset, size
+
     def blocks(self):
         """(codec, digest, offset, size) of every block."""
+        yield from self.packed()
         for key, _, value, size in self.table(b"blocks"):
             if key[0] == UPPER_NODE:
                 size -= 2 + struct.unpack_from("<H", self.data, value + size - 2)[0]

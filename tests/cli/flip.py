@@ -7,6 +7,7 @@
                                    what each printed on the sound store; who prints less exits with 74
     flip.py free N STORE           flips where no block is: nothing is found
     flip.py blind N STORE          control: flips of linked values, without --read-data, which does not look at them
+    flip.py merge N STORE          a merge of y into m, made from x, reads no flipped node, or exits with 74, names it and moves nothing
     flip.py one PREFIX STORE       flips a bit of the first block whose CID begins so, prints the CID; again: flips it back
 
 CEL_TEST_SEED, CEL_TEST_SCALE. All blocks of the store must be live.
@@ -132,6 +133,41 @@ def blind(n, source, store):
     print("%d flips in linked values, none found without --read-data" % n)
 
 
+def is_upper(block):
+    _, path, offset, _ = block
+    with open(path, "rb") as f:
+        f.seek(offset)
+        head = f.read(2)
+    return head[0] == 0x84 and head[1] != 0
+
+
+def merge(n, source, store):
+    made = "cel create -q m --from x"
+    state = "cel show --json m | jq -r .tree"
+    run(made)
+    before = run(state).stdout
+    run("cel-merge -q --no-index m y")
+    expected = run(state).stdout
+    n_refused = 0
+    for i in range(n):
+        run("cel delete -q m")
+        run(made)
+        nodes = [block for block in blocks.blocks(store) if block[0].startswith("bafyrei")]
+        if i % 2:  # those above the leaves are few, but it reads nearly all of them
+            nodes = [block for block in nodes if is_upper(block)]
+        cid, flipped = next(targets(source, nodes, 1))
+        with flipped:
+            done = run("cel-merge -q --no-index m y")
+        after = run(state).stdout
+        if done.returncode == 74:
+            n_refused += 1
+        if after != {0: expected, 74: before}.get(done.returncode) or (done.returncode == 74 and cid not in done.stderr):
+            sys.exit("node %s: exit status %d, %s, the tree is %s" % (cid, done.returncode, done.stderr, after))
+    if expected == before or not 0 < n_refused < n:
+        sys.exit("%d of %d merges met the damaged node" % (n_refused, n))
+    print("%d flips, %d merges refused" % (n, n_refused))
+
+
 def make_good(folder):
     os.makedirs(folder, exist_ok=True)
     for name, command in COMMANDS.items():
@@ -161,7 +197,7 @@ def main():
         make_good(sys.argv[4])
         shown(n, source, store, sys.argv[4])
     else:
-        {"fsck": fsck, "free": free, "blind": blind}[what](n, source, store)
+        {"fsck": fsck, "free": free, "blind": blind, "merge": merge}[what](n, source, store)
 
 
 main()

@@ -46,6 +46,19 @@ flip() {
 	flip shown 50 "$CEL_STORE" good
 }
 
+@test "no merge takes anything from a damaged node" {
+	make_store
+	make_collection x
+	rows -n 4000 -d 16 all.jsonl
+	cel-build -q --no-index x all.jsonl
+	cel create -q y --from x
+	rows -n 40 -d 16 --seed 5 some.jsonl
+	cel-build -q --no-index x some.jsonl
+	rows -n 4000 -d 16 --seed 6 --slice 3900: more.jsonl
+	cel-build -q --no-index y more.jsonl
+	flip merge 40 "$CEL_STORE"
+}
+
 @test "control: flips where no block is are no damage, and values are not read without --read-data" {
 	make_all
 	flip free 20 "$CEL_STORE"

@@ -38,14 +38,30 @@ const control = (name, body) => test(`control: ${name}`, async () => {
 function assert (condition, message) { if (!condition) throw new Error(message) }
 const equal = (a, b) => Buffer.compare(a, b) === 0
 
-// mdb_dump: pairs of lines with a space in front, in hexadecimal; key = codec, digest (cel-format(5), blocks)
-function readDump (file) {
+// mdb_dump: pairs of lines with a space in front, in hexadecimal
+function * readDump (file) {
   const lines = fs.readFileSync(file, 'utf8').split('\n').filter(line => line.startsWith(' '))
+  for (let i = 0; i < lines.length; i += 2) yield [Buffer.from(lines[i].trim(), 'hex'), Buffer.from(lines[i + 1].trim(), 'hex')]
+}
+
+// The tables blocks and packs (cel-format(5)), of which both have keys of codec and digest
+function readBlocks (store) {
   const blocks = new Map()
-  for (let i = 0; i < lines.length; i += 2) {
-    const key = Buffer.from(lines[i].trim(), 'hex')
+  for (const [, pack] of readDump(`${store}.packs`)) {
+    const n = pack.readUInt32LE(0)
+    let buckets = 1
+    while (buckets < Math.floor(n / 2)) buckets *= 2
+    const keys = 4 + 4 * buckets
+    for (let i = 0; i < n; i++) {
+      const key = pack.subarray(keys + 33 * i, keys + 33 * (i + 1))
+      const offset = pack.readUInt32LE(keys + 33 * n + 8 * i)
+      const size = pack.readUInt32LE(keys + 33 * n + 8 * i + 4)
+      const cid = CID.createV1(key[0], createDigest(0x12, key.subarray(1)))
+      blocks.set(cid.toString(), pack.subarray(offset, offset + size))
+    }
+  }
+  for (const [key, value] of readDump(`${store}.blocks`)) {
     assert(key.length === 33, 'a block key of 33 bytes')
-    const value = Buffer.from(lines[i + 1].trim(), 'hex')
     const isUpper = key[0] === 0x01 // a node above the leaves, with zeros behind it and their number
     const cid = CID.createV1(isUpper ? dagCbor.code : key[0], createDigest(0x12, key.subarray(1)))
     blocks.set(cid.toString(), isUpper ? value.subarray(0, value.length - 2 - value.readUInt16LE(value.length - 2)) : value)
@@ -221,9 +237,9 @@ async function checkSegment (file, tree) {
 
 // ----------------------------------------------------------------------------------------------- tests
 const [words, source] = process.argv.slice(2)
-const small = readDump('small.dump')
+const small = readBlocks('small')
 const smallShows = shows('small.show')
-const largeBlocks = readDump('large.dump')
+const largeBlocks = readBlocks('large')
 const [largeShow] = shows('large.show')
 const segments = fs.readdirSync('large/segments').map(name => path.join('large/segments', name))
 

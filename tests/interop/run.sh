@@ -44,7 +44,8 @@ cel init -q large
 cel create -q --store large rows --dim 512
 cel-build -q --store large --no-index --id-prefix row- rows large.npy
 for store in small large; do
-	mdb_dump -s blocks "$store" >"$store.dump"
+	mdb_dump -s blocks "$store" >"$store.blocks"
+	mdb_dump -s packs "$store" >"$store.packs"
 	cel list --json --store "$store" | while IFS= read -r line; do
 		cel show --json --store "$store" "$(printf '%s' "$line" | node -p 'JSON.parse(require("fs").readFileSync(0)).name')"
 	done >"$store.show"

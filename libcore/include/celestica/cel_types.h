@@ -6,7 +6,7 @@
 
 #define CEL_VERSION "0.1.0"
 /* Numbers of the formats that are stored or sent; data of another number is refused. */
-#define CEL_FORMAT_STORE 2u
+#define CEL_FORMAT_STORE 3u
 #define CEL_FORMAT_TREE 1u
 #define CEL_FORMAT_INDEX 7u
 #define CEL_FORMAT_PATCH 1u

@@ -101,7 +101,7 @@ static void refuse_format(const char format[4])
 static void a_newer_format_is_refused(void **state)
 {
 	(void)state;
-	refuse_format("\3\0\0\0");
+	refuse_format("\4\0\0\0");
 }
 
 static void an_older_format_is_refused(void **state)
@@ -190,10 +190,10 @@ static void blocks_of_every_kind_come_back(void **state)
 /* Beside a snapshot lies the same one, or none. */
 static struct slice value_at(struct store *s, const struct cid *cid, bool is_upper, uint8_t room[8192])
 {
-	uint8_t bytes[ENV_BLOCK_KEY_SIZE];
+	uint8_t bytes[BLOCK_KEY_SIZE];
 	MDB_val key = val_make(bytes, sizeof bytes), value;
 	MDB_txn *txn;
-	env_block_key(cid, is_upper, bytes);
+	block_key(cid, is_upper, bytes);
 	assert_ok(env_read_begin(&s->env, &txn, &e));
 	int rc = mdb_get(txn, s->env.blocks, &key, &value);
 	size_t size = rc == 0 ? value.mv_size : 0;
@@ -215,25 +215,26 @@ static void upper_nodes_stand_together(void **state)
 		make_block(i, SIZES[i], bytes);
 		bytes[0] = 0x84;
 		bytes[1] = 0x00;
-		struct store_batch *b = begin(s);
-		assert_ok(store_batch_put(b, CID_DAG_CBOR, slice_make(bytes, SIZES[i]), &leaf, &e));
+		MDB_txn *txn;
+		assert_ok(env_write_begin(&s->env, &txn, &e));
+		leaf = cid_of(CID_DAG_CBOR, slice_make(bytes, SIZES[i]));
+		assert_int_equal(block_put(&s->env, txn, &leaf, slice_make(bytes, SIZES[i])), 0);
 		bytes[1] = 0x01;
-		assert_ok(store_batch_put(b, CID_DAG_CBOR, slice_make(bytes, SIZES[i]), &cid, &e));
-		assert_ok(store_batch_commit(b, NULL, NULL, 0, 0, &e));
-		store_batch_free(b);
+		cid = cid_of(CID_DAG_CBOR, slice_make(bytes, SIZES[i]));
+		assert_int_equal(block_put(&s->env, txn, &cid, slice_make(bytes, SIZES[i])), 0);
+		assert_int_equal(env_commit(&s->env, txn), 0);
 		assert_int_equal(value_at(s, &leaf, false, room).size, SIZES[i]);
 		assert_int_equal(value_at(s, &leaf, true, room).size, 0);
 		assert_int_equal(value_at(s, &cid, false, room).size, 0);
 		assert_int_equal(value_at(s, &cid, true, room).size, SIZES[i] < 2046 ? 2048 : SIZES[i] + 2);
 		struct store_read *r;
 		struct slice found;
-		MDB_txn *txn;
 		assert_ok(store_read_begin(s, &r, &e));
 		assert_ok(store_read_block(r, &cid, &found, &e));
 		assert_true(slice_equal(found, slice_make(bytes, SIZES[i])));
 		store_read_end(r);
 		assert_ok(env_write_begin(&s->env, &txn, &e));
-		assert_int_equal(env_block_delete(&s->env, txn, &cid), 0);
+		assert_int_equal(block_delete(&s->env, txn, &cid), 0);
 		assert_int_equal(env_commit(&s->env, txn), 0);
 		assert_int_equal(value_at(s, &cid, true, room).size, 0);
 	}
@@ -305,26 +306,21 @@ static void damaged_values_are_named(void **state)
 {
 	(void)state;
 	struct store *s = open_store(false);
-	struct store_batch *b = begin(s);
-	struct cid node = put(b, CID_DAG_CBOR, 1, 5000), raw = put(b, CID_RAW, 2, 100);
-	commit_ref(b, "heads/a", NULL, &node);
-	uint8_t key_bytes[ENV_BLOCK_KEY_SIZE];
-	const struct cid *cids[2] = {&node, &raw};
+	const uint8_t codecs[2] = {CID_DAG_CBOR, CID_RAW};
 	const size_t sizes[2] = {5000, 100};
 	for (int i = 0; i < 2; i++) {
 		uint8_t bytes[5000];
-		make_block((uint64_t)i + 1, sizes[i], bytes);
+		struct slice block = make_block((uint64_t)i + 1, sizes[i], bytes);
+		struct cid cid = cid_of(codecs[i], block);
 		bytes[sizes[i] - 1] ^= 1;
-		env_block_key(cids[i], false, key_bytes);
-		MDB_val key = val_make(key_bytes, sizeof key_bytes), value = val_make(bytes, sizes[i]);
 		MDB_txn *txn;
 		assert_ok(env_write_begin(&s->env, &txn, &e));
-		assert_int_equal(mdb_put(txn, s->env.blocks, &key, &value, 0), 0);
+		assert_int_equal(block_put(&s->env, txn, &cid, block), 0);
 		assert_int_equal(env_commit(&s->env, txn), 0);
 		struct store_read *r;
 		struct slice found;
 		assert_ok(store_read_begin(s, &r, &e));
-		assert_code(CEL_ECORRUPT, store_read_block(r, cids[i], &found, &e));
+		assert_code(CEL_ECORRUPT, store_read_block(r, &cid, &found, &e));
 		store_read_end(r);
 	}
 	store_free(s);
