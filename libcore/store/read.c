@@ -9,7 +9,9 @@
 #include "error.h"
 #include "identity.h"
 #include "refs.h"
+#include "regular.h"
 #include "store_impl.h"
+#include "verifier.h"
 
 /* Nodes that were read and verified not long ago: who compares trees comes by the same node several times. A slice of a
  * snapshot does not change, so it is neither looked up nor hashed again. */
@@ -28,6 +30,7 @@ struct read_copy {
 struct store_read {
 	struct store *store;
 	struct store_batch *batch; /* NULL: only what is committed */
+	struct verifier *verifier; /* NULL: nothing is deferred */
 	struct read_copy *copies;
 	MDB_txn *txn;
 	struct packs packs; /* the open ones of txn */
@@ -49,6 +52,8 @@ int store_verify(const struct store *s, const struct cid *cid, struct slice byte
 
 static void end_transaction(struct store_read *r)
 {
+	verifier_free(r->verifier);
+	r->verifier = NULL;
 	packs_release(&r->packs);
 	env_end(&r->store->env, r->txn);
 	r->txn = NULL;
@@ -251,6 +256,28 @@ int store_check_segments(struct store *s,
 	return rc;
 }
 
+void store_read_defer(struct store_read *r)
+{
+	if (r->verifier == NULL)
+		r->verifier = verifier_new(r->store);
+}
+
+int store_read_settle(struct store_read *r, struct cel_error *e)
+{
+	int rc = r->verifier != NULL ? verifier_finish(r->verifier, e) : 0;
+	verifier_free(r->verifier);
+	r->verifier = NULL;
+	if (rc < 0)
+		memset(r->recent, 0, sizeof r->recent); /* one of them is damaged */
+	return rc;
+}
+
+static int verify(struct store_read *r, const struct cid *cid, struct slice block, struct cel_error *e)
+{
+	bool is_deferred = r->verifier != NULL && cid->codec == CID_DAG_CBOR && verifier_give(r->verifier, cid, block);
+	return is_deferred ? 0 : store_verify(r->store, cid, block, e);
+}
+
 int store_read_block(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
 	struct recent_node *recent = cid->codec == CID_DAG_CBOR ? recent_place(r, cid) : NULL;
@@ -260,7 +287,7 @@ int store_read_block(struct store_read *r, const struct cid *cid, struct slice *
 	}
 	int rc = find(r, cid, out, e);
 	if (rc > 0) {
-		rc = store_verify(r->store, cid, *out, e);
+		rc = verify(r, cid, *out, e);
 		if (rc == 0 && recent != NULL)
 			*recent = (struct recent_node){*cid, *out};
 		return rc;
@@ -286,6 +313,12 @@ int store_read_id(struct store_read *r, uint8_t id[STORE_ID_SIZE], struct cel_er
 {
 	int rc = check_begun(r, e);
 	return rc < 0 ? rc : identity_get(&r->store->env, r->txn, id, e);
+}
+
+int store_read_is_regular(struct store_read *r, struct cel_error *e)
+{
+	int rc = check_begun(r, e);
+	return rc < 0 ? rc : regular_get(&r->store->env, r->txn, e);
 }
 
 int store_read_ref(struct store_read *r, const char *ref, struct cid *out, struct cel_error *e)

@@ -46,6 +46,10 @@ int store_read_renew(struct store_read *r, struct cel_error *e);
 /* The block, its hash verified. CEL_ENOTFOUND if absent, CEL_ECORRUPT if the bytes do not match the CID. */
 int store_read_block(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e);
 int store_read_has(struct store_read *r, const struct cid *cid, struct cel_error *e); /* 1, 0 or an error */
+/* From now on nodes are given out before their hashes are verified, which another thread does meanwhile. Nothing that was made of
+ * them may leave the process before store_read_settle: 0 if all were sound, else CEL_ECORRUPT; then all is as without. */
+void store_read_defer(struct store_read *r);
+int store_read_settle(struct store_read *r, struct cel_error *e);
 
 /* Where the block is, its hash not verified: 1, 0 or an error. file is "data.mdb" or "segments/NAME", filled in too when the
  * segment that should have the block is damaged, and "" if there is none. */
