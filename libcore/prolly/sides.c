@@ -28,28 +28,48 @@ static int begins_behind(struct sides *s, const struct old_place *place, uint32_
 	return is_key(node, previous.i[level] == UINT32_MAX ? node->n - 1 : previous.i[level] - 1, after);
 }
 
+/* The base's entry of a level that holds the key. Keys ascend, so it is most often in the node of the one before it. */
+static int seek_base(struct sides *s, uint32_t level, struct slice key, const struct node **node, struct cel_error *e)
+{
+	struct old_place *place = &s->place;
+	uint8_t last[CEL_ID_MAX];
+	int rc = 0;
+	if (s->is_placed && s->level == level)
+		rc = old_node(&s->base, place, level, node, e);
+	bool is_same = rc == 0 && s->is_placed && s->level == level &&
+		       slice_compare(key, slice_make(last, node_key(*node, (*node)->n - 1, last))) <= 0;
+	if (is_same) {
+		place->i[level] = node_search(*node, key);
+		return 0;
+	}
+	if (rc == 0)
+		rc = old_seek(&s->base, place, level, key, e);
+	if (rc == 0)
+		rc = old_node(&s->base, place, level, node, e);
+	s->is_placed = rc == 0;
+	s->level = level;
+	return rc;
+}
+
 /* A subtree that theirs has as the base does only ours can have changed; one that ours has so, only theirs. */
 static int filter(void *context, const struct prolly_span *span, struct cel_error *e)
 {
 	struct sides *s = context;
-	struct old_place place;
 	const struct node *node;
 	uint64_t count;
 	if (span->level > s->base.top)
 		return PROLLY_ENTER;
-	int rc = old_seek(&s->base, &place, span->level, span->key, e);
-	if (rc == 0)
-		rc = old_node(&s->base, &place, span->level, &node, e);
+	int rc = seek_base(s, span->level, span->key, &node, e);
 	if (rc < 0)
 		return rc;
-	uint32_t i = place.i[span->level];
+	uint32_t i = s->place.i[span->level];
 	if (i == node->n || !is_key(node, i, span->key))
 		return PROLLY_ENTER;
 	struct slice rest = node_rest(node, i, &count);
 	bool is_ours = slice_equal(rest, span->a), is_theirs = slice_equal(rest, span->b);
 	if (!is_ours && !is_theirs)
 		return PROLLY_ENTER;
-	rc = begins_behind(s, &place, span->level, span->after, e);
+	rc = begins_behind(s, &s->place, span->level, span->after, e);
 	if (rc <= 0)
 		return rc < 0 ? rc : PROLLY_ENTER;
 	return is_theirs ? PROLLY_PASS : PROLLY_GIVE;

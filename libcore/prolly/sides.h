@@ -9,7 +9,10 @@
 
 struct sides {
 	struct prolly_diff *diff;
-	struct old_tree base; /* if there is one */
+	struct old_tree base;   /* if there is one */
+	struct old_place place; /* where something was looked for in it last, */
+	uint32_t level;         /* at that level, */
+	bool is_placed;         /* if anything was */
 };
 
 int sides_open(struct sides *s, const struct prolly_merge *m, struct cel_error *e);
