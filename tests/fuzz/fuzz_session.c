@@ -20,9 +20,9 @@ static int identify(void *context, uint8_t id[STORE_ID_SIZE], struct cel_error *
 	return 0;
 }
 
-static int list(void *context, const char *after, struct sync_entry *out, struct cel_error *e)
+static int list(void *context, const char *collection, const char *after, struct sync_entry *out, struct cel_error *e)
 {
-	(void)context, (void)e;
+	(void)context, (void)collection, (void)e;
 	*out = (struct sync_entry){.name = "words", .tip = CID, .schema = {.dim = 2, .type = CEL_F32, .metric = CEL_L2}};
 	return *after == '\0';
 }
