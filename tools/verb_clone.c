@@ -28,7 +28,7 @@ struct clone_tool {
 	struct cel_store *store;
 	struct cel_peer *connection;
 	char (*names)[CEL_NAME_MAX + 1];
-	size_t n_names;
+	size_t n_names, n_tags;
 };
 
 static const struct cli_option OPTIONS[] = {
@@ -82,7 +82,11 @@ static int find_names(struct clone_tool *tool)
 static int clone_tags(struct clone_tool *tool, const char *name)
 {
 	int status = fetched_tags_list(&tool->tags, &tool->cli, tool->connection, name);
-	return status != 0 ? status : fetched_tags_adopt(&tool->tags, &tool->cli, tool->store, name, name, false);
+	if (status == 0)
+		status = fetched_tags_adopt(&tool->tags, &tool->cli, tool->store, name, name, false);
+	for (size_t i = 0; i < tool->tags.n && status == 0; i++)
+		tool->n_tags += tool->tags.offers[i].outcome == CEL_TAG_NEW;
+	return status;
 }
 
 static int clone_collection(struct clone_tool *tool, const char *name)
@@ -172,6 +176,7 @@ static void print_stats(const struct clone_tool *tool, size_t n_cloned)
 	cel_peer_traffic(tool->connection, &received, &sent, &round_trips);
 	json_begin(&j, out);
 	json_count(&j, "collections", n_cloned);
+	json_count(&j, "tags", tool->n_tags);
 	json_count(&j, "received", received);
 	json_count(&j, "sent", sent);
 	json_count(&j, "round_trips", round_trips);

@@ -7,6 +7,7 @@
 #include "json_line.h"
 #include "option_groups.h"
 #include "print.h"
+#include "stats.h"
 #include "verbs.h"
 
 struct forget_tool {
@@ -29,7 +30,7 @@ static const struct cli_option OPTIONS[] = {
 	DRY_RUN_OPTION(struct forget_tool, options),
 	CLI_OPTION_LOCK_WAIT,
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 #define RULES "keep-last keep-hourly keep-daily keep-weekly keep-monthly keep-yearly keep-within"
@@ -71,6 +72,17 @@ static int print_item(void *context, const struct cel_forget_item *item, struct 
 	return 0;
 }
 
+static void print_stats(const struct cel_forget_result *r)
+{
+	struct json j;
+	if (stats_result() == NULL)
+		return;
+	json_begin(&j, stats_result());
+	json_count(&j, "kept", r->kept);
+	json_count(&j, "forgotten", r->forgotten);
+	json_end(&j);
+}
+
 static int run(struct cli *cli, struct cel_store *store)
 {
 	const struct forget_tool *tool = cli->tool;
@@ -81,6 +93,7 @@ static int run(struct cli *cli, struct cel_store *store)
 	if (cel_forget(store, collections, (size_t)cli->n_operands, &tool->options, print_item, cli, &result, &e) < 0)
 		return cli_fail(cli, &e);
 	fflush(stdout);
+	print_stats(&result);
 	cli_say(cli, "%" PRIu64 " commits kept, %" PRIu64 " %s%s", result.kept, result.forgotten,
 		is_dry_run ? "would be forgotten" : "forgotten",
 		!is_dry_run && result.forgotten > 0 ? "; 'cel gc' frees their trees" : "");

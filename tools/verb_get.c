@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "print.h"
 #include "select.h"
+#include "stats.h"
 #include "verbs.h"
 
 struct get_tool {
@@ -27,7 +28,7 @@ static const struct cli_option OPTIONS[] = {
 	{0, "sample", "N", "N of them, spread evenly over their ids", CLI_COUNT(struct get_tool, sample, 1, UINT32_MAX)},
 	{0, "ids-only", NULL, "print the ids alone, one a line", CLI_FLAG(struct get_tool, is_ids_only)},
 	{'0', "null", NULL, "ids end with NUL, not newline: on standard input, and with --ids-only", CLI_FLAG(struct get_tool, is_nul)},
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {
@@ -134,6 +135,7 @@ static int run(struct cli *cli, struct cel_store *store)
 	tool->commit = revision->commit;
 	int status = cli->n_operands > 1 ? get_ids(tool) : get_selected(tool);
 	cel_revision_free(revision);
+	stats_result_count("records", tool->n_printed);
 	return status;
 }
 

@@ -28,7 +28,7 @@ static const struct cli_option OPTIONS[] = {
 	{0, "sample", "N", "with --plot: so many stored records (default 200)", CLI_COUNT(struct stat_tool, survey.n_wanted, 1, 10000)},
 	{'k', "k", "K", "with --plot: answers a query (default 10)", CLI_COUNT(struct stat_tool, survey.k, 1, 1000)},
 	CLI_OPTION_JSON,
-	CLI_OPTION_QUIET,
+	CLI_OPTIONS_TALK,
 	CLI_OPTIONS_END,
 };
 static const struct cli_command COMMAND = {

@@ -116,8 +116,13 @@ END
 	cel-query --ef 50 --stats-json stats c queries.npy >out
 	[ "$(field stats 'o["result"]["queries"], o["result"]["method"], o["result"]["ef"], o["result"]["k"]')" = "(50, 'graph', 50, 10)" ]
 	[ "$(field stats '0 < o["result"]["latency_seconds"]["p50"] <= o["result"]["latency_seconds"]["p99"] <= o["result"]["latency_seconds"]["most"]')" = True ]
+	cel get --stats-json stats -q c r1 r2 none >out || true
+	[ "$(field stats 'o["result"], o["status"]')" = "({'records': 2}, 1)" ]
+	cel forget --stats-json stats -qn --keep-last 1 c >out
+	[ "$(field stats 'o["result"]["kept"] + o["result"]["forgotten"]')" -eq "$(cel log c | wc -l)" ]
 	local command
 	for command in "cel-diff c~1 c" "cel-diff --stat c~1 c" "cel-merge c c" "cel index c" "cel fsck" "cel gc" "cel export c" \
+		"cel get c r1" "cel get c --sample 3" "cel stat" "cel stat c" "cel forget c --keep-last 1" \
 		"cel clone store new" "cel push c ./new:c" "cel pull c ./new:c"; do
 		echo "$command"
 		rm -f stats

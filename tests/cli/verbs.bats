@@ -180,6 +180,29 @@ assert os.path.getsize(r["index"]["path"]) == r["index"]["bytes"] and len(r["ind
 	refuses 64 "COLLECTION is missing" cel delete
 }
 
+@test "get: all of one commit, though the collection moves on while the ids are still coming" {
+	cel create -q --dim 2000 c
+	rows -n 3 -d 2000 old.jsonl
+	cel-build -q --no-index c old.jsonl
+	cel get c r0 r1 r2 >wanted
+	mkfifo ids
+	cel get c - <ids >out &
+	exec 7>ids
+	printf 'r0\n' >&7
+	local i
+	for ((i = 0; i < 600; i++)); do
+		[ -s out ] && break
+		sleep 0.1
+	done
+	rows -n 3 -d 2000 --seed 2 new.jsonl
+	cel-build -q --no-index c new.jsonl # and no writer waits for it
+	printf 'r1\nr2\n' >&7
+	exec 7>&-
+	wait %1
+	cmp out wanted
+	run ! cmp -s wanted <(cel get c r0 r1 r2)
+}
+
 @test "get: the shortest numbers that read back exactly, for every element type" {
 	python3 - >numbers.jsonl <<-'END'
 		import json, random, struct
