@@ -178,15 +178,17 @@ static int find_in_batch(struct store_read *r, const struct cid *cid, struct sli
 	return 1;
 }
 
-/* 1 found (not verified), 0 not. */
+/* 1 found (not verified), 0 not. Where there are segments most values are in them. */
 static int find_committed(struct store_read *r, const struct cid *cid, struct slice *out, struct cel_error *e)
 {
+	struct cel_error problem;
 	int rc = check_begun(r, e);
+	if (rc == 0 && cid->codec == CID_RAW && r->n_sets > 0 && segment_set_find(r->sets[r->n_sets - 1], cid, out, &problem) > 0)
+		return 1;
 	if (rc == 0)
 		rc = block_get(&r->store->env, r->txn, &r->packs, cid, out, e);
 	if (rc != 0 || cid->codec != CID_RAW)
 		return rc;
-	struct cel_error problem;
 	rc = r->n_sets > 0 ? segment_set_find(r->sets[r->n_sets - 1], cid, out, &problem) : 0;
 	while (rc <= 0) {
 		int is_other = renew_set(r, e);
