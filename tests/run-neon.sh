@@ -274,15 +274,31 @@ else
 	result 1 "build" "$build/make.log"
 	finish
 fi
-for test in $tests; do
+# What takes longest must not begin last.
+longest="test-hnsw-search test-hnsw-overlay test-hnsw-file test-hnsw-carry test-hnsw-accept"
+# shellcheck disable=SC2086
+ordered=$(printf '%s\n' $longest $tests | awk -v tests="$tests" 'index(" " tests " ", " " $1 " ") && !seen[$1]++')
+for test in $ordered; do
 	# A test that starts itself anew for each set of kernels cannot do that under qemu, so that is done here.
 	case $test in
 	test-hnsw-file* | test-hnsw-carry*) printf '%s scalar\n%s neon\n' "$test" "$test" ;;
 	*) echo "$test" ;;
 	esac
 done >"$build/tests"
+rm -f "$build/counts"
+# Beside them what is no test of the tree, one thing at a time; its results are numbered behind theirs.
+(
+	count=$((count + $(wc -l <"$build/tests")))
+	check_features
+	check_carried
+	check_index
+	echo "$count $failed" >"$build/counts"
+) >"$build/beside.tap" 2>&1 &
+beside=$!
 run_tests "$build/tests"
-check_features
-check_carried
-check_index
+failed_tests=$failed
+wait $beside || :
+cat "$build/beside.tap"
+read -r count failed <"$build/counts"
+failed=$((failed + failed_tests))
 finish
