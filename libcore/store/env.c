@@ -239,6 +239,16 @@ static int check_format(struct env *env, MDB_txn *txn, struct cel_error *e)
 	return 0;
 }
 
+/* Other formats have other tables. */
+static int open_and_check(struct env *env, MDB_txn *txn, struct cel_error *e)
+{
+	int rc = mdb_dbi_open(txn, "meta", 0, &env->meta);
+	int code = rc != 0 ? 0 : check_format(env, txn, e);
+	if (rc == 0 && code == 0)
+		rc = open_databases(env, txn, 0);
+	return rc != 0 ? named_error(env->path, rc, "opening the tables", e) : code;
+}
+
 static int open_mdb_and_tables(struct env *env, struct cel_error *e)
 {
 	unsigned flags = env->is_read_only ? MDB_RDONLY : 0;
@@ -268,9 +278,7 @@ static int open_mdb_and_tables(struct env *env, struct cel_error *e)
 	MDB_txn *txn = NULL;
 	if (code == 0) {
 		rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &txn);
-		if (rc == 0)
-			rc = open_databases(env, txn, 0);
-		code = rc != 0 ? named_error(env->path, rc, "opening the tables", e) : check_format(env, txn, e);
+		code = rc != 0 ? named_error(env->path, rc, "opening the tables", e) : open_and_check(env, txn, e);
 	}
 	/* A commit is what keeps the table handles. */
 	if (txn != NULL && code == 0)

@@ -86,13 +86,15 @@ static void open_refuses_what_is_no_store(void **state)
 	assert_code(CEL_ECORRUPT, store_open(directory, NULL, &s, &e));
 }
 
-static void refuse_format(const char format[4])
+static void refuse_format(const char format[4], bool has_all_tables)
 {
 	struct store *s = open_store(false);
 	MDB_txn *txn;
 	MDB_val key = val_make("format", 6), value = val_make(format, 4);
 	assert_ok(env_write_begin(&s->env, &txn, &e));
 	assert_int_equal(mdb_put(txn, s->env.meta, &key, &value, 0), 0);
+	if (!has_all_tables)
+		assert_int_equal(mdb_drop(txn, s->env.packs, 1), 0);
 	assert_int_equal(env_commit(&s->env, txn), 0);
 	store_free(s);
 	assert_code(CEL_ECONFIG, store_open(path, NULL, &s, &e));
@@ -101,13 +103,13 @@ static void refuse_format(const char format[4])
 static void a_newer_format_is_refused(void **state)
 {
 	(void)state;
-	refuse_format("\4\0\0\0");
+	refuse_format("\4\0\0\0", true);
 }
 
 static void an_older_format_is_refused(void **state)
 {
 	(void)state;
-	refuse_format("\1\0\0\0");
+	refuse_format("\2\0\0\0", false);
 }
 
 static void one_process_opens_once(void **state)
