@@ -227,5 +227,5 @@ readers() {
 	cel-build -q --no-index --replace c many.jsonl
 	[ "$(readers cel-diff --json c)" = 0 ]
 	[ "$(readers cel-diff --patch c~2 c)" = 0 ]
-	[ "$(readers mdb_dump -s blocks store)" = 1 ] # the control
+	[ "$(readers mdb_dump -s packs store)" = 1 ] # the control
 }
