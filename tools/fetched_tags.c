@@ -6,21 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 static int add_offer(void *context, const char *name, const char *commit, uint64_t records, struct cel_error *e)
 {
 	struct fetched_tags *t = context;
 	(void)records;
-	if (t->n == t->capacity) {
-		size_t capacity = 2 * t->capacity + 16;
-		void *more = realloc(t->offers, capacity * sizeof *t->offers);
-		if (more == NULL) {
-			e->code = CEL_ENOMEM;
-			snprintf(e->message, sizeof e->message, "out of memory");
-			return CEL_ENOMEM;
-		}
-		t->offers = more;
-		t->capacity = capacity;
-	}
+	int rc = array_room(&t->offers, t->n, 1, sizeof *t->offers, e);
+	if (rc < 0)
+		return rc;
 	struct cel_tag_offer *offer = &t->offers[t->n++];
 	memset(offer, 0, sizeof *offer);
 	snprintf(offer->tag, sizeof offer->tag, "%s", name);

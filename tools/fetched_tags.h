@@ -11,7 +11,7 @@
 struct fetched_tags {
 	bool is_unwanted; /* --no-tags: then nothing is asked for */
 	struct cel_tag_offer *offers;
-	size_t n, capacity;
+	size_t n;
 };
 
 /* These return 0 or an exit status, having said why. The first begins anew. */
