@@ -38,6 +38,12 @@ static int get_leaf_rest(struct cbor_reader *r, struct prolly_value *vector, str
 
 static int get_count(struct cbor_reader *r, uint64_t *count, struct cel_error *e)
 {
+	const uint8_t *p = r->p;
+	if (r->end - p >= 2 && p[0] == 0x18 && p[1] >= 24) { /* as those of leaves are */
+		*count = p[1];
+		r->p += 2;
+		return 0;
+	}
 	int rc = cbor_get_uint(r, count, e);
 	if (rc == 0 && *count == 0)
 		return error_set(e, CEL_ECORRUPT, "an entry links an empty node");
@@ -100,24 +106,42 @@ static int get_entry(struct cbor_reader *r, uint32_t level, struct slice *suffix
 	return get_leaf_rest(r, &vector, &metadata, e);
 }
 
-static int get_entries(struct cbor_reader *r, struct node *node, struct cel_error *e)
+/* Printable ASCII, as most ids are: then so is what they are put together to. */
+static bool is_plain(struct slice text)
+{
+	bool is_good = true;
+	for (size_t i = 0; i < text.size; i++)
+		is_good &= text.data[i] >= 0x20 && text.data[i] < 0x7f;
+	return is_good;
+}
+
+static int check_key(const struct node *node, uint32_t i, struct slice suffix, struct cel_error *e)
 {
 	uint8_t key[CEL_ID_MAX];
+	struct cel_error why;
+	memcpy(key, node->prefix.data, node->prefix.size);
+	memcpy(key + node->prefix.size, suffix.data, suffix.size);
+	if (record_check_id(slice_make(key, node->prefix.size + suffix.size), &why) < 0)
+		return error_set(e, CEL_ECORRUPT, "key %u: %s", i, why.message);
+	return 0;
+}
+
+static int get_entries(struct cbor_reader *r, struct node *node, struct cel_error *e)
+{
 	struct slice before = {0}, suffix;
 	uint64_t sum = 0, count;
-	memcpy(key, node->prefix.data, node->prefix.size);
+	bool is_plain_prefix = node->prefix.size > 0 && is_plain(node->prefix);
 	for (uint32_t i = 0; i < node->n; i++, before = suffix) {
 		int rc = get_entry(r, node->level, &suffix, &node->entries[i], &count, e);
 		if (rc < 0)
 			return rc;
 		if (i > 0 && slice_compare(before, suffix) >= 0)
 			return error_set(e, CEL_ECORRUPT, "key %u does not come after the one before it", i);
-		if (suffix.size > sizeof key - node->prefix.size)
+		if (suffix.size > CEL_ID_MAX - node->prefix.size)
 			return error_set(e, CEL_ECORRUPT, "key %u is longer than %u bytes", i, CEL_ID_MAX);
-		memcpy(key + node->prefix.size, suffix.data, suffix.size);
-		struct cel_error why;
-		if (record_check_id(slice_make(key, node->prefix.size + suffix.size), &why) < 0)
-			return error_set(e, CEL_ECORRUPT, "key %u: %s", i, why.message);
+		rc = is_plain_prefix && is_plain(suffix) ? 0 : check_key(node, i, suffix, e);
+		if (rc < 0)
+			return rc;
 		if (__builtin_add_overflow(sum, count, &sum))
 			return error_set(e, CEL_ECORRUPT, "the counts exceed 2^64");
 	}
