@@ -103,6 +103,12 @@ static void test_bad(void **state)
 	assert_bad(block_of(&b, "auubaabbn", U(4), U(0), U(1), "", U(1), U(3), "", "v"), "empty");
 	assert_bad(block_of(&b, "auubaabbn", U(4), U(0), U(1), "a\tb", U(1), U(3), "", "v"), "control");
 	assert_bad(block_of(&b, "auubaabbn", U(4), U(0), U(1), "\xff", U(1), U(3), "", "v"), "UTF-8");
+	/* also behind a prefix of plain ASCII, and two bytes of one sequence on either side of the cut */
+	assert_bad(block_of(&b, "auubaabbnabbn", U(4), U(0), U(2), "k", U(2), U(3), "\t", "v", U(3), "b", "v"), "control");
+	assert_bad(block_of(&b, "auubaabbnabbn", U(4), U(0), U(2), "k", U(2), U(3), "a", "v", U(3), "\x7f", "v"), "control");
+	assert_bad(block_of(&b, "auubaabbnabbn", U(4), U(0), U(2), "k", U(2), U(3), "a", "v", U(3), "\xff", "v"), "UTF-8");
+	assert_bad(block_of(&b, "auubaabbnabbn", U(4), U(0), U(2), "k\n", U(2), U(3), "a", "v", U(3), "b", "v"), "control");
+	assert_good(block_of(&b, "auubaabbnabbn", U(4), U(0), U(2), "k\xc3", U(2), U(3), "\xa4", "v", U(3), "\xb6", "v"));
 	assert_bad(block_of(&b, "auubaabbn", U(4), U(0), U(1), long_key, U(1), U(3), "", "v"), "prefix of");
 	assert_bad(block_of(&b, "auubaabbn", U(4), U(0), U(1), "k", U(1), U(3), long_key + 1, "v"), "longer");
 	assert_bad(block_of(&b, "auubaabbn", U(4), U(0), U(1), "key", U(1), U(3), "", ""), "0 bytes inline");
@@ -123,6 +129,24 @@ static void test_bad(void **state)
 	assert_bad(block_of(&b, "auubaabbnabbn", U(4), U(0), U(2), "k", U(2), U(3), "b", "v", U(3), "a", "v"), "after");
 	assert_bad(block_of(&b, "auubaabbnabbn", U(4), U(0), U(2), "", U(2), U(3), "ka", "v", U(3), "kb", "v"), "prefix");
 	assert_bad(block_of(&b, "auuba", U(4), U(0), U(393), "", U(393)), "array of 393"); /* before the bytes are there */
+	buf_release(&b);
+}
+
+/* Counts of two bytes of which one would have done. */
+static void test_counts_in_short_form(void **state)
+{
+	(void)state;
+	struct buf b = {0};
+	assert_good(block_of(&b, "auubaabdu", U(4), U(1), U(24), "key", U(1), U(3), "", U(24)));
+	assert_good(block_of(&b, "auubaabdu", U(4), U(1), U(255), "key", U(1), U(3), "", U(255)));
+	assert_good(block_of(&b, "auubaabdu", U(4), U(1), U(256), "key", U(1), U(3), "", U(256)));
+	block_of(&b, "auubaabdu", U(4), U(1), U(24), "key", U(1), U(3), "", U(24));
+	for (uint8_t count = 0; count < 24; count++) {
+		b.data[b.size - 1] = count;
+		assert_bad(buf_slice(&b), "shortest");
+	}
+	b.size--;
+	assert_bad(buf_slice(&b), "ends within");
 	buf_release(&b);
 }
 
@@ -246,7 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_bad), cmocka_unit_test(test_counts_in_short_form),
 		cmocka_unit_test(test_too_many_entries),
 		cmocka_unit_test(test_round_trip_and_search),
 		cmocka_unit_test(test_flips_and_cuts),
