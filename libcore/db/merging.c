@@ -279,8 +279,9 @@ int merging_trees(struct merging *m, const struct cid *theirs, struct cid *root,
 		store_read_defer(m->theirs);
 	int rc = merge_trees(m, theirs, root, e);
 	int settled = store_read_settle(m->ours, &damage);
-	if (settled == 0 && m->theirs != m->ours)
-		settled = store_read_settle(m->theirs, &damage);
+	int settled_theirs = m->theirs != m->ours ? store_read_settle(m->theirs, settled == 0 ? &damage : NULL) : 0;
+	if (settled == 0)
+		settled = settled_theirs;
 	if (settled == 0)
 		return rc;
 	if (e != NULL)

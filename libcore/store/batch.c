@@ -127,6 +127,8 @@ static int begin_reading(struct store_batch *b, struct cel_error *e)
 	if (rc == 0)
 		rc = has_raw(b, b->store->env.places, e);
 	b->is_raw_in_lmdb = rc > 0;
+	if (rc < 0)
+		batch_end_reading(b);
 	return rc < 0 ? rc : 0;
 }
 

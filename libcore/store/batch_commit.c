@@ -152,16 +152,27 @@ static int fill_portion_as_put(struct portion *p, const struct store_batch *b, s
 	return 0;
 }
 
+/* Where the pack ends that begins there. */
+static size_t pack_end(const struct portion *p, size_t first)
+{
+	size_t bytes = p->blocks[first].block.size, end = first + 1;
+	while (end < p->n && bytes + p->blocks[end].block.size <= PACK_BYTES)
+		bytes += p->blocks[end++].block.size;
+	return end;
+}
+
+/* The packs that were open are closed before there are new ones: what this transaction has written LMDB may move. */
 static int put_packs(struct store_batch *b, MDB_txn *txn, const struct portion *p)
 {
-	int rc = 0;
+	size_t n = 0;
+	for (size_t done = 0; done < p->n; done = pack_end(p, done))
+		n++;
+	int rc = packs_close(&b->store->env, txn, n < PACKS_OPEN_MAX ? PACKS_OPEN_MAX - n : 0);
 	for (size_t done = 0, end; done < p->n && rc == 0; done = end) {
-		size_t bytes = p->blocks[done].block.size;
-		for (end = done + 1; end < p->n && bytes + p->blocks[end].block.size <= PACK_BYTES; end++)
-			bytes += p->blocks[end].block.size;
+		end = pack_end(p, done);
 		rc = pack_put(&b->store->env, txn, p->blocks + done, end - done);
 	}
-	return rc == 0 ? packs_close(&b->store->env, txn, PACKS_OPEN_MAX) : rc;
+	return rc;
 }
 
 /* In key order: upper nodes first. */

@@ -14,6 +14,8 @@
 /* A pack, and how much of it is live. */
 struct fill {
 	uint64_t number, bytes, live;
+	uint64_t end;        /* of its last block */
+	bool has_wrong_place; /* one that leads out of it: it stays as it is, for fsck */
 };
 
 struct moved {
@@ -31,7 +33,7 @@ struct shrinking {
 
 static bool is_sparse(const struct fill *fill)
 {
-	return 2 * fill->live < fill->bytes || fill->live == 0;
+	return !fill->has_wrong_place && (2 * fill->live < fill->bytes || fill->live == 0);
 }
 
 static struct fill *fill_of(const struct shrinking *s, uint64_t number)
@@ -53,7 +55,7 @@ static int add_pack(struct shrinking *s, const MDB_val *key, const MDB_val *valu
 	int rc = mem_grow(&s->fills, &s->fills_capacity, s->n_fills + 1, sizeof *s->fills, e);
 	if (rc < 0 || pack_open(&pack, key, value) != 0) /* a damaged one stays */
 		return rc;
-	s->fills[s->n_fills++] = (struct fill){.number = pack.number, .bytes = pack_block_bytes(&pack)};
+	s->fills[s->n_fills++] = (struct fill){.number = pack.number, .bytes = pack_block_bytes(&pack), .end = pack.bytes.size};
 	return 0;
 }
 
@@ -62,8 +64,10 @@ static int count_place(struct shrinking *s, const MDB_val *key, const MDB_val *v
 	const uint8_t *p = value->mv_data;
 	(void)key, (void)e;
 	struct fill *fill = value->mv_size == PACK_PLACE_SIZE ? fill_of(s, load_le64(p)) : NULL;
-	if (fill != NULL)
-		fill->live += load_le32(p + 12);
+	if (fill == NULL)
+		return 0;
+	fill->live += load_le32(p + 12);
+	fill->has_wrong_place |= (uint64_t)load_le32(p + 8) + load_le32(p + 12) > fill->end;
 	return 0;
 }
 

@@ -44,7 +44,8 @@ int pack_block_at(struct env *env, MDB_txn *txn, const MDB_val *place, struct sl
 
 /* LMDB codes. One new pack, open; of at least one block, none twice. */
 int pack_put(struct env *env, MDB_txn *txn, const struct pack_block *blocks, size_t n);
-/* Closes all that are open, if they are more than that. */
+/* Closes all that are open, if they are more than that. Those of this transaction too, if there is room for what it writes: LMDB
+ * gives pages back when it has 130,000 of them. */
 int packs_close(struct env *env, MDB_txn *txn, size_t most);
 int pack_delete(struct env *env, MDB_txn *txn, uint64_t number); /* of which places has nothing */
 
