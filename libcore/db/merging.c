@@ -269,8 +269,8 @@ static int merge_trees(struct merging *m, const struct cid *theirs, struct cid *
 	return merging_close_update(m, root, e);
 }
 
-/* Half the time goes into hashing what is read, and nothing is committed or told before the end. If a node is damaged, that
- * is what is told, whatever came of it. */
+/* Nothing is committed or told before the end, so until then hashes may wait. If a node is damaged, that is what is told,
+ * whatever came of it. */
 int merging_trees(struct merging *m, const struct cid *theirs, struct cid *root, struct cel_error *e)
 {
 	struct cel_error damage;

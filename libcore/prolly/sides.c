@@ -33,17 +33,16 @@ static int seek_base(struct sides *s, uint32_t level, struct slice key, const st
 {
 	struct old_place *place = &s->place;
 	uint8_t last[CEL_ID_MAX];
-	int rc = 0;
-	if (s->is_placed && s->level == level)
-		rc = old_node(&s->base, place, level, node, e);
-	bool is_same = rc == 0 && s->is_placed && s->level == level &&
-		       slice_compare(key, slice_make(last, node_key(*node, (*node)->n - 1, last))) <= 0;
-	if (is_same) {
-		place->i[level] = node_search(*node, key);
-		return 0;
+	if (s->is_placed && s->level == level) {
+		int rc = old_node(&s->base, place, level, node, e);
+		if (rc < 0)
+			return rc;
+		if (slice_compare(key, slice_make(last, node_key(*node, (*node)->n - 1, last))) <= 0) {
+			place->i[level] = node_search(*node, key);
+			return 0;
+		}
 	}
-	if (rc == 0)
-		rc = old_seek(&s->base, place, level, key, e);
+	int rc = old_seek(&s->base, place, level, key, e);
 	if (rc == 0)
 		rc = old_node(&s->base, place, level, node, e);
 	s->is_placed = rc == 0;

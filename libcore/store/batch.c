@@ -4,7 +4,7 @@
  *     raw blocks   in memory up to 4 MiB, or an eighth of what is allowed (then they will go to LMDB), else all in a segment being written
  *     nodes        in memory up to 16 MiB, or a third, else in runs: temporary segments, sorted, mapped, already unlinked
  *
- * Nodes wait so that LMDB never has a node whose vectors are not sealed yet, and so that a batch of any size reaches
+ * Nodes wait so that LMDB never has a node whose vectors are not sealed yet, and so that a large batch reaches
  * LMDB in key order, which keeps random keys cheap. Dropping a batch leaves nothing behind. */
 #include "batch_impl.h"
 

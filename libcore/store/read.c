@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A snapshot is an LMDB read transaction with its open packs and, from the first raw block that LMDB does not have, a set of segments. Sets
- * change only by new files (or by files that gc took away), so a miss asks for the present set once more before it
- * is one; every set that gave out a slice is kept until the snapshot ends. */
+/* A snapshot is an LMDB read transaction with its open packs and, from the first raw block that LMDB does not have, a set of
+ * segments. Sets change only by new files (or by files that gc took away), so a miss asks for the present set once more before
+ * it is one; every set that gave out a slice is kept until the snapshot ends. */
 #include <stdio.h>
 
 #include "alloc.h"

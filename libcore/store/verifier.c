@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A ring with one who gives and one who takes, without locks. To wake a thread costs the one who does it as much as a block's hash,
- * so the taker is not woken: it looks again after a while, and longer the longer there was nothing. Who waits for the end takes
- * as well, so it is never waited for a thread that sleeps. */
+/* A ring with one who gives and one who takes, without locks. To wake a thread is a system call, so the taker is not woken: it looks
+ * again after a while, and longer the longer there was nothing. Who waits for the end takes as well, so it is never waited for
+ * a thread that sleeps. */
 #include "verifier.h"
 
 #include <stdatomic.h>
